@@ -1,0 +1,64 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "model/result.h"
+#include "query/engine.h"
+#include "scrape/scrape_manager.h"
+#include "storage/queryable.h"
+#include "storage/store.h"
+#include "telemetry/metrics.h"
+
+namespace pipit {
+
+struct ServerOptions {
+  std::vector<std::string> listen_addresses = {"0.0.0.0:9090"};  ///< HOST:PORT; port 0 takes a free one
+  std::string external_url;      ///< --web.external-url
+  std::string route_prefix;      ///< --web.route-prefix, "" or "/x"
+  std::string page_title = "Pipit";
+  std::string cors_origin = ".*";
+  DurationMs read_timeout = 5 * 60'000;
+  unsigned max_connections = 512;
+  bool enable_lifecycle = false;  ///< /-/reload and /-/quit
+};
+
+/// What the handlers answer from. All of it must outlive the server.
+struct ServerContext {
+  const Engine& engine;
+  const Queryable& source;
+  const Store* store;                  ///< for runtimeinfo; may be null in tests
+  const ScrapeManager* scraping;       ///< may be null in tests
+  MetricsRegistry& metrics;
+  std::function<std::string()> config_text;                                ///< redacted
+  std::vector<std::pair<std::string, std::string>> flags;                  ///< of status/flags
+  std::function<Status()> reload;
+  std::function<void()> quit;
+};
+
+/// The HTTP server: Prometheus's API under /api/v1, the plain pages, /metrics and /-/*.
+///
+/// Connections that are idle or slow hold no worker thread. Thread-safe.
+class Server {
+ public:
+  Server(ServerOptions options, ServerContext context);
+  ~Server();  ///< stops
+
+  /// Binds and starts serving. Errors: unavailable with address and reason, such as a port in use.
+  Status start();
+  /// Says "ready" on /-/ready from now on; 503 before.
+  void set_ready();
+  /// Stops accepting, lets running requests finish (at most a second), closes the rest.
+  void stop();
+  /// The ports in use, in the order of `listen_addresses`.
+  std::vector<int> ports() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace pipit

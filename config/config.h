@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/labels.h"
+#include "model/relabel.h"
+#include "model/result.h"
+#include "model/sample.h"
+
+namespace pipit {
+
+/// A place in a configuration file, for messages: `prometheus.yml:12:5`.
+struct ConfigPosition {
+  int line = 0;
+  int column = 0;
+};
+
+/// A `static_configs` entry: addresses that share labels.
+struct TargetGroup {
+  std::vector<std::string> targets;
+  Labels labels;
+};
+
+/// One `scrape_configs` entry with the globals already applied.
+struct ScrapeConfig {
+  std::string job_name;
+  DurationMs scrape_interval = 60'000;
+  DurationMs scrape_timeout = 10'000;
+  std::string metrics_path = "/metrics";
+  std::string scheme = "http";
+  std::vector<std::pair<std::string, std::vector<std::string>>> params;
+  bool honor_labels = false;
+  bool honor_timestamps = true;
+  bool track_timestamps_staleness = false;
+  bool enable_compression = true;
+  std::uint64_t sample_limit = 0;             ///< 0: none; also the limits below
+  std::uint64_t label_limit = 0;
+  std::uint64_t label_name_length_limit = 0;
+  std::uint64_t label_value_length_limit = 0;
+  std::uint64_t target_limit = 0;
+  std::uint64_t body_size_limit = 0;          ///< bytes, uncompressed
+  std::vector<TargetGroup> static_configs;
+  std::vector<RelabelConfig> relabel_configs;
+  std::vector<RelabelConfig> metric_relabel_configs;
+  ConfigPosition position;
+};
+
+/// Something in the file that loads but does nothing yet: `prometheus.yml:7: rule_files is not supported yet ...`.
+struct ConfigWarning {
+  std::string message;
+};
+
+struct Config {
+  DurationMs scrape_interval = 60'000;
+  DurationMs scrape_timeout = 10'000;
+  DurationMs evaluation_interval = 60'000;
+  Labels external_labels;
+  std::vector<ScrapeConfig> scrape_configs;
+  std::vector<ConfigWarning> warnings;
+  /// The file's text with secrets replaced by `<secret>`, for /api/v1/status/config.
+  std::string redacted_text;
+};
+
+/// Reads Prometheus 3.14's configuration format. Unknown keys, wrong types and bad values are errors of the form
+/// `FILE:LINE:COLUMN: what is wrong`. Sections that Pipit does not build yet load with a warning.
+Result<Config> load_config(const std::string& path);
+/// The same from memory; `name` stands for the file in messages.
+Result<Config> parse_config(std::string_view text, const std::string& name);
+
+}  // namespace pipit

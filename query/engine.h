@@ -1,0 +1,82 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/result.h"
+#include "model/sample.h"
+#include "model/symbol_table.h"
+#include "query/ast.h"
+#include "storage/queryable.h"
+
+namespace pipit {
+
+class MetricsRegistry;
+
+struct EngineOptions {
+  DurationMs lookback_delta = 5 * 60'000;
+  DurationMs timeout = 2 * 60'000;
+  std::uint64_t max_samples = 50'000'000;
+  unsigned max_concurrency = 20;
+  /// The resolution of a subquery that names none: the global evaluation interval.
+  DurationMs default_subquery_step = 60'000;
+};
+
+/// What a query asks for. An instant query has start == end and step 0.
+struct QueryRequest {
+  std::string expr;
+  TimestampMs start = 0;
+  TimestampMs end = 0;
+  DurationMs step = 0;              ///< > 0 for a range query
+  DurationMs lookback_delta = 0;    ///< 0: the engine's
+  DurationMs timeout = 0;           ///< 0: the engine's; never more than that
+  const std::atomic<bool>* canceled = nullptr;  ///< set it from another thread to end the query
+  bool is_range() const { return step > 0; }
+};
+
+/// One series of an answer.
+struct ResultSeries {
+  LabelSet labels;
+  /// Shared by all series that have a point at every step, else the series' own. values.size() == times->size().
+  std::shared_ptr<const std::vector<TimestampMs>> times;
+  std::vector<double> values;
+};
+
+enum class ResultType { scalar, string, vector, matrix };
+
+/// The answer to a query. Scalar: one series without labels and one point. Vector: a point a series.
+/// String: `text` at `string_time`. Labels are ids of `symbols`.
+struct QueryResult {
+  ResultType type = ResultType::vector;
+  std::shared_ptr<const SymbolTable> symbols;
+  std::vector<ResultSeries> series;
+  std::string text;
+  TimestampMs string_time = 0;
+  std::vector<std::string> warnings;
+  std::vector<std::string> infos;
+};
+
+/// Evaluates PromQL. Thread-safe; each query runs on the caller's thread.
+///
+/// Errors: bad_data for a query that does not parse; execution for a limit or an impossible match; timeout;
+/// canceled. Wordings are Prometheus's.
+class Engine {
+ public:
+  /// `source` and `metrics` must outlive the engine.
+  Engine(const Queryable& source, EngineOptions options, MetricsRegistry& metrics);
+  ~Engine();
+
+  Result<QueryResult> query(const QueryRequest& request) const;
+
+  /// A range query of more than this many steps is refused, as Prometheus's API does.
+  static constexpr std::int64_t kMaxPointsPerSeries = 11'000;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace pipit

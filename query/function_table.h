@@ -1,0 +1,25 @@
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "query/ast.h"
+
+namespace pipit {
+
+/// A function's signature: what the parser checks. How it is computed stands with the engine, keyed by name.
+struct FunctionSpec {
+  std::string_view name;
+  std::span<const ValueType> arg_types;
+  /// 0: exactly arg_types.size() arguments. N > 0: the last N may be left out. -1: the last may also repeat.
+  int variadic = 0;
+  ValueType return_type = ValueType::instant_vector;
+  bool implemented = true;  ///< false: parsed, then refused by name when evaluated
+};
+
+/// Every function of Prometheus 3.14, or null for a name that is none.
+const FunctionSpec* find_function(std::string_view name);
+/// All of them, sorted by name.
+std::span<const FunctionSpec> all_functions();
+
+}  // namespace pipit

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "storage/appender.h"
+#include "storage/queryable.h"
+
+namespace pipit {
+
+class MetricsRegistry;
+
+struct StoreOptions {
+  std::filesystem::path path;                          ///< Pipit's own folder; made if missing
+  DurationMs retention = 15LL * 24 * 3600 * 1000;      ///< 0 keeps everything
+  /// RAM for the open chunks of the head before they are written out, in bytes.
+  std::size_t head_bytes = 32u << 20;
+  /// RAM for RocksDB's blocks and memtables together, in bytes.
+  std::size_t cache_bytes = 8u << 20;
+};
+
+struct StoreStats {
+  std::uint64_t head_series = 0;
+  std::uint64_t head_samples = 0;      ///< in open chunks
+  std::uint64_t head_bytes = 0;
+  TimestampMs min_time = kMaxTimestamp;  ///< of the whole store, kMaxTimestamp when empty
+  TimestampMs max_time = kMinTimestamp;
+  std::uint64_t replayed_records = 0;
+  DurationMs replay_time = 0;
+};
+
+/// The database: one RocksDB below `StoreOptions::path`. Formats and background jobs: docs/storage.md.
+///
+/// Thread-safe. Any number of threads may append and query at once; a writer never waits for a reader to
+/// finish a query. The destructor closes without losing anything; `close` does so and reports.
+class Store final : public Appender, public Queryable {
+ public:
+  /// Errors: unavailable when another process has the folder open, or it can't be made or written (the
+  /// message names it); internal when what is there is damaged (the message names the file).
+  /// `metrics` must outlive the store.
+  static Result<std::unique_ptr<Store>> open(const StoreOptions& options, MetricsRegistry& metrics);
+  ~Store() override;
+
+  Status close();
+  /// Writes the open chunks out, so that the write-ahead records before this call are no longer needed.
+  Status checkpoint();
+  /// Drops what is older than the retention, as of `now`. Called by the store itself every few minutes.
+  Status apply_retention(TimestampMs now);
+  StoreStats stats() const;
+
+  // Appender
+  Result<SeriesRef> series(const Labels& labels) override;
+  Result<AppendReport> append(const AppendBatch& batch) override;
+  Status set_metadata(std::string_view metric, const Metadata& metadata) override;
+
+  // Queryable
+  Result<std::unique_ptr<SeriesCursor>> select(const SelectRequest& request, SymbolTable& symbols) const override;
+  Result<std::vector<std::string>> label_names(MatcherSets matcher_sets, TimestampMs min_time, TimestampMs max_time,
+                                               std::size_t limit) const override;
+  Result<std::vector<std::string>> label_values(std::string_view name, MatcherSets matcher_sets,
+                                                TimestampMs min_time, TimestampMs max_time,
+                                                std::size_t limit) const override;
+  Result<std::vector<Labels>> series(MatcherSets matcher_sets, TimestampMs min_time, TimestampMs max_time,
+                                     std::size_t limit) const override;
+  Result<std::vector<MetricMetadata>> metadata(std::string_view metric, std::size_t limit) const override;
+
+ private:
+  class Impl;
+  explicit Store(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace pipit
