@@ -11,7 +11,8 @@ namespace pipit {
 struct FunctionSpec {
   std::string_view name;
   std::span<const ValueType> arg_types;
-  /// 0: exactly arg_types.size() arguments. N > 0: the last N may be left out. -1: the last may also repeat.
+  /// 0: exactly arg_types.size() arguments. Else the last may be left out and may repeat, at most N times when
+  /// N > 0, any number of times when -1: `round` has 1 or 2 arguments, `label_join` 3 or more.
   int variadic = 0;
   ValueType return_type = ValueType::instant_vector;
   bool implemented = true;  ///< false: parsed, then refused by name when evaluated
