@@ -17,8 +17,8 @@ namespace pipit {
 
 struct ServerOptions {
   std::vector<std::string> listen_addresses = {"0.0.0.0:9090"};  ///< HOST:PORT; port 0 takes a free one
-  std::string external_url;      ///< --web.external-url
-  std::string route_prefix;      ///< --web.route-prefix, "" or "/x"
+  std::string external_url;                                      ///< --web.external-url
+  std::string route_prefix;                                      ///< --web.route-prefix, "" or "/x"
   std::string page_title = "Pipit";
   std::string cors_origin = ".*";
   DurationMs read_timeout = 5 * 60'000;
@@ -30,11 +30,11 @@ struct ServerOptions {
 struct ServerContext {
   const Engine& engine;
   const Queryable& source;
-  const Store* store;                  ///< for runtimeinfo; may be null in tests
-  const ScrapeManager* scraping;       ///< may be null in tests
+  const Store* store;             ///< for runtimeinfo; may be null in tests
+  const ScrapeManager* scraping;  ///< may be null in tests
   MetricsRegistry& metrics;
-  std::function<std::string()> config_text;                                ///< redacted
-  std::vector<std::pair<std::string, std::string>> flags;                  ///< of status/flags
+  std::function<std::string()> config_text;                ///< redacted
+  std::vector<std::pair<std::string, std::string>> flags;  ///< of status/flags
   std::function<Status()> reload;
   std::function<void()> quit;
 };

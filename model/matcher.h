@@ -15,7 +15,7 @@ enum class MatchType { equal, not_equal, regex, not_regex };
 /// Copies share the compiled program. Thread-safe.
 class Regex {
  public:
-  /// Fails with RE2's message when `pattern` does not compile or its program is over 1 MiB.
+  /// Fails with RE2's message when `pattern` does not compile or its program is over 8 MiB.
   static Result<Regex> compile(std::string_view pattern);
 
   bool full_match(std::string_view text) const;
@@ -51,9 +51,7 @@ class Matcher {
   const Regex& regex() const { return *regex_; }
   /// As in PromQL: `name=~"value"`.
   std::string to_string() const;
-  bool operator==(const Matcher& o) const {
-    return type_ == o.type_ && name_ == o.name_ && value_ == o.value_;
-  }
+  bool operator==(const Matcher& o) const { return type_ == o.type_ && name_ == o.name_ && value_ == o.value_; }
 
  private:
   MatchType type_ = MatchType::equal;

@@ -9,7 +9,7 @@ namespace pipit {
 /// As Go's strconv.FormatFloat(v, 'f', -1, 64): shortest digits that read back the same, no exponent;
 /// "NaN", "+Inf", "-Inf". The form of values in the HTTP API.
 void append_float(std::string& out, double v);
-/// As Go's strconv.FormatFloat(v, 'g', -1, 64) and so as exposition pages and PromQL print numbers:
+/// As Go's fmt.Sprint prints a float64, and so as PromQL and exposition pages may show numbers: shortest digits,
 /// exponent form below 1e-4 and from 1e21 on.
 std::string format_float_g(double v);
 /// As Go's strconv.ParseFloat accepts them: decimal, exponent, hexadecimal, Inf, Infinity, NaN in any case, a sign.

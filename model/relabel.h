@@ -11,7 +11,17 @@
 namespace pipit {
 
 enum class RelabelAction {
-  replace, keep, drop, keepequal, dropequal, hashmod, labelmap, labeldrop, labelkeep, lowercase, uppercase,
+  replace,
+  keep,
+  drop,
+  keepequal,
+  dropequal,
+  hashmod,
+  labelmap,
+  labeldrop,
+  labelkeep,
+  lowercase,
+  uppercase,
 };
 
 /// One step of `relabel_configs` or `metric_relabel_configs`, with Prometheus's defaults. Validity (which

@@ -28,16 +28,42 @@ struct Expr;
 using ExprPtr = std::unique_ptr<Expr>;
 
 enum class BinaryOp {
-  add, sub, mul, div, mod, pow, atan2,
-  eq, ne, lt, le, gt, ge,
-  land, lor, lunless,
+  add,
+  sub,
+  mul,
+  div,
+  mod,
+  pow,
+  atan2,
+  eq,
+  ne,
+  lt,
+  le,
+  gt,
+  ge,
+  land,
+  lor,
+  lunless,
 };
 std::string_view binary_op_text(BinaryOp op);
 bool is_comparison(BinaryOp op);
 bool is_set_operator(BinaryOp op);
 
 enum class AggregateOp {
-  sum, avg, count, min, max, group, stddev, stdvar, topk, bottomk, count_values, quantile, limitk, limit_ratio,
+  sum,
+  avg,
+  count,
+  min,
+  max,
+  group,
+  stddev,
+  stdvar,
+  topk,
+  bottomk,
+  count_values,
+  quantile,
+  limitk,
+  limit_ratio,
 };
 std::string_view aggregate_op_text(AggregateOp op);
 
@@ -64,8 +90,8 @@ struct StringLiteral {
   std::string value;
 };
 struct VectorSelector {
-  std::string metric;              ///< "" when only matchers were written
-  std::vector<Matcher> matchers;   ///< all of them, the metric's name included
+  std::string metric;             ///< "" when only matchers were written
+  std::vector<Matcher> matchers;  ///< all of them, the metric's name included
   DurationExpr offset;
   AtModifier at;
   RangeExtension extension = RangeExtension::none;
@@ -77,7 +103,7 @@ struct MatrixSelector {
 struct SubqueryExpr {
   ExprPtr expr;
   DurationExpr range;
-  DurationExpr step;      ///< constant 0 without expression: the engine's default step
+  DurationExpr step;  ///< constant 0 without expression: the engine's default step
   DurationExpr offset;
   AtModifier at;
 };
@@ -99,9 +125,9 @@ struct VectorMatching {
   MatchCardinality cardinality = MatchCardinality::one_to_one;
   std::vector<std::string> labels;
   bool on = false;
-  std::vector<std::string> include;        ///< labels in group_left/group_right(...)
-  std::optional<double> fill_left;         ///< fill, fill_left
-  std::optional<double> fill_right;        ///< fill, fill_right
+  std::vector<std::string> include;  ///< labels in group_left/group_right(...)
+  std::optional<double> fill_left;   ///< fill, fill_left
+  std::optional<double> fill_right;  ///< fill, fill_right
 };
 struct BinaryExpr {
   BinaryOp op = BinaryOp::add;
@@ -120,16 +146,20 @@ struct ParenExpr {
 
 /// A node of a parsed and type-checked query.
 struct Expr {
-  using Node = std::variant<NumberLiteral, StringLiteral, VectorSelector, MatrixSelector, SubqueryExpr,
-                            AggregateExpr, Call, BinaryExpr, UnaryExpr, ParenExpr>;
+  using Node = std::variant<NumberLiteral, StringLiteral, VectorSelector, MatrixSelector, SubqueryExpr, AggregateExpr,
+                            Call, BinaryExpr, UnaryExpr, ParenExpr>;
   Node node;
   ValueType type = ValueType::scalar;
   PositionRange position;
 
   template <class T>
-  const T* as() const { return std::get_if<T>(&node); }
+  const T* as() const {
+    return std::get_if<T>(&node);
+  }
   template <class T>
-  T* as() { return std::get_if<T>(&node); }
+  T* as() {
+    return std::get_if<T>(&node);
+  }
 };
 
 }  // namespace pipit

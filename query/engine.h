@@ -30,9 +30,9 @@ struct QueryRequest {
   std::string expr;
   TimestampMs start = 0;
   TimestampMs end = 0;
-  DurationMs step = 0;              ///< > 0 for a range query
-  DurationMs lookback_delta = 0;    ///< 0: the engine's
-  DurationMs timeout = 0;           ///< 0: the engine's; never more than that
+  DurationMs step = 0;                          ///< > 0 for a range query
+  DurationMs lookback_delta = 0;                ///< 0: the engine's
+  DurationMs timeout = 0;                       ///< 0: the engine's; never more than that
   const std::atomic<bool>* canceled = nullptr;  ///< set it from another thread to end the query
   bool is_range() const { return step > 0; }
 };

@@ -35,7 +35,7 @@ class SeriesCursor {
 };
 
 struct SelectRequest {
-  std::span<const Matcher> matchers;  ///< all must match
+  std::span<const Matcher> matchers;     ///< all must match
   TimestampMs min_time = kMinTimestamp;  ///< inclusive
   TimestampMs max_time = kMaxTimestamp;  ///< inclusive
   /// When set by another thread, `next` and `select` soon fail with `canceled`. May be null.
@@ -55,8 +55,7 @@ class Queryable {
  public:
   virtual ~Queryable() = default;
 
-  virtual Result<std::unique_ptr<SeriesCursor>> select(const SelectRequest& request,
-                                                       SymbolTable& symbols) const = 0;
+  virtual Result<std::unique_ptr<SeriesCursor>> select(const SelectRequest& request, SymbolTable& symbols) const = 0;
 
   using MatcherSets = std::span<const std::vector<Matcher>>;
   virtual Result<std::vector<std::string>> label_names(MatcherSets matcher_sets, TimestampMs min_time,
@@ -64,8 +63,8 @@ class Queryable {
   virtual Result<std::vector<std::string>> label_values(std::string_view name, MatcherSets matcher_sets,
                                                         TimestampMs min_time, TimestampMs max_time,
                                                         std::size_t limit) const = 0;
-  virtual Result<std::vector<Labels>> series(MatcherSets matcher_sets, TimestampMs min_time,
-                                             TimestampMs max_time, std::size_t limit) const = 0;
+  virtual Result<std::vector<Labels>> series(MatcherSets matcher_sets, TimestampMs min_time, TimestampMs max_time,
+                                             std::size_t limit) const = 0;
   /// By metric name; `metric` "" means all.
   virtual Result<std::vector<MetricMetadata>> metadata(std::string_view metric, std::size_t limit) const = 0;
 };

@@ -13,8 +13,8 @@ namespace pipit {
 class MetricsRegistry;
 
 struct StoreOptions {
-  std::filesystem::path path;                          ///< Pipit's own folder; made if missing
-  DurationMs retention = 15LL * 24 * 3600 * 1000;      ///< 0 keeps everything
+  std::filesystem::path path;                      ///< Pipit's own folder; made if missing
+  DurationMs retention = 15LL * 24 * 3600 * 1000;  ///< 0 keeps everything
   /// RAM for the open chunks of the head before they are written out, in bytes.
   std::size_t head_bytes = 32u << 20;
   /// RAM for RocksDB's blocks and memtables together, in bytes.
@@ -23,7 +23,7 @@ struct StoreOptions {
 
 struct StoreStats {
   std::uint64_t head_series = 0;
-  std::uint64_t head_samples = 0;      ///< in open chunks
+  std::uint64_t head_samples = 0;  ///< in open chunks
   std::uint64_t head_bytes = 0;
   TimestampMs min_time = kMaxTimestamp;  ///< of the whole store, kMaxTimestamp when empty
   TimestampMs max_time = kMinTimestamp;
@@ -59,9 +59,8 @@ class Store final : public Appender, public Queryable {
   Result<std::unique_ptr<SeriesCursor>> select(const SelectRequest& request, SymbolTable& symbols) const override;
   Result<std::vector<std::string>> label_names(MatcherSets matcher_sets, TimestampMs min_time, TimestampMs max_time,
                                                std::size_t limit) const override;
-  Result<std::vector<std::string>> label_values(std::string_view name, MatcherSets matcher_sets,
-                                                TimestampMs min_time, TimestampMs max_time,
-                                                std::size_t limit) const override;
+  Result<std::vector<std::string>> label_values(std::string_view name, MatcherSets matcher_sets, TimestampMs min_time,
+                                                TimestampMs max_time, std::size_t limit) const override;
   Result<std::vector<Labels>> series(MatcherSets matcher_sets, TimestampMs min_time, TimestampMs max_time,
                                      std::size_t limit) const override;
   Result<std::vector<MetricMetadata>> metadata(std::string_view metric, std::size_t limit) const override;
