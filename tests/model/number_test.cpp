@@ -1,0 +1,77 @@
+#include "model/number.h"
+
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <random>
+
+namespace pipit {
+namespace {
+
+std::string fixed(double v) {
+  std::string out;
+  append_float(out, v);
+  return out;
+}
+
+TEST(Number, PrintsAsTheApiDoes) {
+  const std::pair<double, const char*> cases[] = {
+      {0, "0"},
+      {-0.0, "-0"},
+      {1, "1"},
+      {0.1, "0.1"},
+      {1e21, "1000000000000000000000"},
+      {1e-7, "0.0000001"},
+      {-2.5, "-2.5"},
+      {std::nan(""), "NaN"},
+      {std::numeric_limits<double>::infinity(), "+Inf"},
+      {-std::numeric_limits<double>::infinity(), "-Inf"},
+  };
+  for (const auto& [v, text] : cases) EXPECT_EQ(fixed(v), text);
+}
+
+TEST(Number, PrintsWithExponentsAtTheEnds) {
+  const std::pair<double, const char*> cases[] = {
+      {1e20, "100000000000000000000"}, {1e21, "1e+21"}, {1e-4, "0.0001"}, {1e-5, "1e-05"},
+      {1.5e300, "1.5e+300"},           {0, "0"}};
+  for (const auto& [v, text] : cases) EXPECT_EQ(format_float_g(v), text);
+}
+
+TEST(Number, EveryDoubleReadsBackTheSame) {
+  std::mt19937_64 random(7);
+  for (int i = 0; i < 20'000; ++i) {
+    const auto v = std::bit_cast<double>(random());
+    if (std::isnan(v)) continue;
+    EXPECT_EQ(parse_float(fixed(v)), v);
+    EXPECT_EQ(parse_float(format_float_g(v)), v);
+  }
+}
+
+TEST(Number, ParsesWhatGoParses) {
+  const std::pair<const char*, double> cases[] = {
+      {"1", 1},
+      {"+1.5", 1.5},
+      {"-1e-3", -0.001},
+      {".5", 0.5},
+      {"5.", 5},
+      {"0x1p-2", 0.25},
+      {"0X1.8P1", 3},
+      {"1e-400", 0},
+      {"inf", std::numeric_limits<double>::infinity()},
+      {"+Inf", std::numeric_limits<double>::infinity()},
+      {"-INFINITY", -std::numeric_limits<double>::infinity()},
+      {"1E6", 1e6},
+  };
+  for (const auto& [text, v] : cases) EXPECT_EQ(parse_float(text), v) << text;
+  EXPECT_TRUE(std::isnan(*parse_float("NaN")));
+  for (const char* bad :
+       {"", "+", "-", "1x", " 1", "1 ", "0x", "0x1", "1e", "1e400", "in", "infx", "--1", "e5", ".", "+nan", "1,5"}) {
+    EXPECT_FALSE(parse_float(bad)) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace pipit
