@@ -1,0 +1,145 @@
+#include "tools/query_client.h"
+
+#include <httplib.h>
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+
+namespace pipit {
+namespace {
+
+constexpr std::size_t kMaxUrl = 4096;
+constexpr std::size_t kMaxAnswer = std::size_t{512} << 20;
+constexpr int kConnectTimeoutSeconds = 10;
+
+/// `http://user:password@host:port/prefix`, taken apart.
+struct ServerUrl {
+  std::string origin;  ///< scheme, host and port
+  std::string prefix;  ///< "" or "/x", without a slash at the end
+  std::string user, password;
+};
+
+std::optional<std::string> percent_decode(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out += text[i];
+      continue;
+    }
+    const auto digit = [&](std::size_t at) {
+      const char c = at < text.size() ? text[at] : ' ';
+      return c >= '0' && c <= '9'   ? c - '0'
+             : c >= 'a' && c <= 'f' ? c - 'a' + 10
+             : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                    : -1;
+    };
+    if (digit(i + 1) < 0 || digit(i + 2) < 0) return std::nullopt;
+    out += static_cast<char>(digit(i + 1) * 16 + digit(i + 2));
+    i += 2;
+  }
+  return out;
+}
+
+Result<ServerUrl> parse_url(std::string_view url) {
+  const Error wrong =
+      bad_data("--url: \"" + std::string(url.substr(0, 200)) + "\" is not of the form http://HOST[:PORT][/PREFIX]");
+  const std::size_t scheme_end = url.find("://");
+  if (url.size() > kMaxUrl || scheme_end == std::string_view::npos) return wrong;
+  const std::string_view scheme = url.substr(0, scheme_end);
+  if (scheme != "http" && scheme != "https") return wrong;
+  std::string_view rest = url.substr(scheme_end + 3);
+  if (rest.find_first_of("?#") != std::string_view::npos) return wrong;
+  const std::size_t slash = rest.find('/');
+  ServerUrl parsed;
+  if (slash != std::string_view::npos) {
+    parsed.prefix = rest.substr(slash);
+    while (parsed.prefix.ends_with('/')) parsed.prefix.pop_back();
+    rest = rest.substr(0, slash);
+  }
+  if (const std::size_t at = rest.rfind('@'); at != std::string_view::npos) {
+    const std::string_view credentials = rest.substr(0, at);
+    const std::size_t colon = std::min(credentials.find(':'), credentials.size());
+    const auto user = percent_decode(credentials.substr(0, colon));
+    const auto password = percent_decode(colon < credentials.size() ? credentials.substr(colon + 1) : "");
+    if (!user || !password) return wrong;
+    parsed.user = *user;
+    parsed.password = *password;
+    rest = rest.substr(at + 1);
+  }
+  if (rest.empty()) return wrong;
+  parsed.origin = std::string(scheme) + "://" + std::string(rest);
+  return parsed;
+}
+
+std::string seconds(std::int64_t ms) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%lld.%03lld", static_cast<long long>(ms / 1000),
+                static_cast<long long>(ms % 1000));
+  return text;
+}
+
+/// The API takes times before 1970 too, which a remainder must not turn around.
+std::string api_time(TimestampMs t) { return t < 0 ? "-" + seconds(-t) : seconds(t); }
+
+std::string form_encode(std::string_view text) {
+  constexpr char kDigits[] = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+        c == '-') {
+      out += c;
+    } else {
+      out += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
+    }
+  }
+  return out;
+}
+
+std::string form(const QueryOptions& options) {
+  std::string body = "query=" + form_encode(options.expr) + "&timeout=" + seconds(options.timeout);
+  if (!options.is_range()) return body + "&time=" + api_time(options.end);
+  return body + "&start=" + api_time(options.start) + "&end=" + api_time(options.end) +
+         "&step=" + seconds(options.step);
+}
+
+}  // namespace
+
+Result<ServerReply> send_query(const QueryOptions& options) {
+  const Result<ServerUrl> url = parse_url(options.url);
+  if (!url) return url.error();
+  httplib::Client client(url->origin);
+  if (!client.is_valid()) return bad_data("--url: \"" + url->origin + "\" names no server");
+  const auto timeout = std::chrono::milliseconds(options.timeout);
+  client.set_connection_timeout(std::min(timeout, std::chrono::milliseconds(kConnectTimeoutSeconds * 1000)));
+  client.set_read_timeout(timeout);
+  client.set_write_timeout(timeout);
+  client.set_tcp_nodelay(true);
+  if (!url->user.empty()) client.set_basic_auth(url->user, url->password);
+
+  ServerReply answer;
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  const char* cut_short = nullptr;
+  httplib::Request request;
+  request.method = "POST";
+  request.path = url->prefix + (options.is_range() ? "/api/v1/query_range" : "/api/v1/query");
+  request.headers = {{"Content-Type", "application/x-www-form-urlencoded"}, {"Accept-Encoding", "gzip"}};
+  request.body = form(options);
+  request.content_receiver = [&](const char* data, std::size_t size, std::uint64_t, std::uint64_t) {
+    if (answer.body.size() + size > kMaxAnswer) cut_short = "the answer is larger than 512 MiB";
+    if (std::chrono::steady_clock::now() > deadline) cut_short = "the answer took longer than --timeout";
+    if (cut_short) return false;
+    answer.body.append(data, size);
+    return true;
+  };
+  const httplib::Result result = client.send(request);
+  if (!result) {
+    const std::string reason = cut_short ? cut_short : httplib::to_string(result.error());
+    return Error{ErrorKind::unavailable, "no answer from " + url->origin + ": " + reason};
+  }
+  answer.status = result->status;
+  return answer;
+}
+
+}  // namespace pipit
