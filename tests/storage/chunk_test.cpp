@@ -1,0 +1,195 @@
+#include "storage/chunk.h"
+
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <random>
+
+#include "storage/open_chunk.h"
+
+namespace pipit {
+namespace {
+
+struct Samples {
+  std::vector<TimestampMs> times;
+  std::vector<double> values;
+};
+
+std::vector<std::uint64_t> bits_of(const std::vector<double>& values) {
+  std::vector<std::uint64_t> bits;
+  for (const double v : values) bits.push_back(std::bit_cast<std::uint64_t>(v));
+  return bits;
+}
+
+Samples decode(std::string_view chunk, TimestampMs start) {
+  Samples samples;
+  const Status status = decode_chunk(chunk, start, samples.times, samples.values);
+  EXPECT_TRUE(status.ok()) << status.error().message;
+  return samples;
+}
+
+/// Both ways into the format, sealed at once and grown sample by sample, give back the same bits.
+void expect_round_trip(const Samples& samples) {
+  const std::string sealed = encode_chunk(samples.times, samples.values);
+  const Samples back = decode(sealed, samples.times.front());
+  ASSERT_EQ(back.times, samples.times);
+  ASSERT_EQ(bits_of(back.values), bits_of(samples.values));
+
+  OpenChunk open;
+  Samples grown;
+  for (std::size_t i = 0; i < samples.times.size(); ++i) {
+    if (open.full()) {
+      const TimestampMs first = open.first_time();
+      decode_chunk(open.seal(), first, grown.times, grown.values).ok();
+      open.clear();
+    }
+    open.append(samples.times[i], samples.values[i]);
+  }
+  std::string copy;
+  open.copy_to(copy);
+  const TimestampMs first = open.first_time();
+  const Samples from_copy = decode(copy, first);
+  const Samples from_seal = decode(open.seal(), first);
+  ASSERT_EQ(bits_of(from_copy.values), bits_of(from_seal.values));
+  ASSERT_EQ(from_copy.times, from_seal.times);
+  grown.times.insert(grown.times.end(), from_seal.times.begin(), from_seal.times.end());
+  grown.values.insert(grown.values.end(), from_seal.values.begin(), from_seal.values.end());
+  ASSERT_EQ(grown.times, samples.times);
+  ASSERT_EQ(bits_of(grown.values), bits_of(samples.values));
+}
+
+Samples regular(std::vector<double> values) {
+  Samples samples{{}, std::move(values)};
+  for (std::size_t i = 0; i < samples.values.size(); ++i) {
+    samples.times.push_back(1'700'000'000'000 + static_cast<TimestampMs>(i) * 15'000);
+  }
+  return samples;
+}
+
+TEST(Chunk, RoundTripsHostileDoubles) {
+  const double inf = std::numeric_limits<double>::infinity();
+  const std::vector<std::vector<double>> runs = {
+      {0},
+      {-0.0},
+      {0, -0.0, 0, -0.0},
+      {stale_nan()},
+      {stale_nan(), stale_nan(), 1, 1, stale_nan(), 1},
+      {1, 2, stale_nan(), 2, 2, 3},
+      {normal_nan(), stale_nan(), std::bit_cast<double>(0xfff8000000000000ULL), std::bit_cast<double>(~0ULL)},
+      {inf, -inf, inf, 0, -inf},
+      {0.1, 0.2, 0.30000000000000004, 0.3},
+      {1e15, 1e16, 1e22, 1e23, 1e300, 1e-300, 5e-324, -5e-324},
+      {9007199254740991.0, 9007199254740992.0, 9007199254740993.0, -9007199254740991.0, -9007199254740992.0},
+      {1.5, 1e15, 0.000000000000001, 123456789.123456789},
+      {std::numeric_limits<double>::max(), std::numeric_limits<double>::lowest(), std::numeric_limits<double>::min()},
+      {4096, 8192, 4096 * 100, 4096 * 3, stale_nan(), 4096},
+      {M_PI, M_E, std::sqrt(2.0), 1 / 3.0, 2 / 3.0, 1e-9 / 3, 7e9 / 11, 0.5, 0.25, 1.0 / 1024},
+  };
+  for (const auto& values : runs) expect_round_trip(regular(values));
+}
+
+TEST(Chunk, RoundTripsRandomRuns) {
+  std::mt19937_64 random(7);
+  const auto random_value = [&](unsigned kind, double last) {
+    switch (kind) {
+      case 0:
+        return std::bit_cast<double>(random());
+      case 1:
+        return last + static_cast<double>(random() % 100);
+      case 2:
+        return static_cast<double>(random() % 100'000) / 1000;
+      case 3:
+        return last + static_cast<double>(random() % 1000) / 7;
+      case 4:
+        return random() % 4 != 0 ? last : static_cast<double>(random() % 5);
+      case 5:
+        return static_cast<double>(random() % 1000) * 4096;
+      default:
+        return random() % 2 != 0 ? stale_nan() : last;
+    }
+  };
+  for (int round = 0; round < 3000; ++round) {
+    Samples samples;
+    auto time = static_cast<TimestampMs>(random() % 2'000'000'000'000) - 100'000'000;
+    double last = 0;
+    const std::size_t count = round % 50 == 0 ? 2500 : 1 + random() % 100;
+    const auto kind = static_cast<unsigned>(random() % 8);
+    const auto time_kind = random() % 3;
+    for (std::size_t i = 0; i < count; ++i) {
+      last = random_value(kind == 7 ? static_cast<unsigned>(random() % 7) : kind, last);
+      samples.times.push_back(time);
+      samples.values.push_back(last);
+      time += time_kind == 0 ? 15'000 : time_kind == 1 ? 15'000 * (1 + (random() % 20 == 0)) : 1 + random() % 30'000;
+    }
+    expect_round_trip(samples);
+    if (HasFatalFailure()) FAIL() << "in round " << round << ", values of kind " << kind;
+  }
+}
+
+TEST(Chunk, RoundTripsTimesAtTheLimits) {
+  for (const std::vector<TimestampMs>& times :
+       std::vector<std::vector<TimestampMs>>{{kMinTimestamp, kMaxTimestamp},
+                                             {kMinTimestamp, 0, kMaxTimestamp},
+                                             {kMinTimestamp, kMinTimestamp + 1, kMaxTimestamp - 1, kMaxTimestamp},
+                                             {-3, -2, -1, 0, 1, 5},
+                                             {0, std::int64_t{1} << 33, std::int64_t{2} << 33}}) {
+    expect_round_trip({times, std::vector<double>(times.size(), 1.5)});
+  }
+}
+
+TEST(Chunk, UnchangingSeriesCostNothing) {
+  OpenChunk open;
+  for (int i = 0; i < 480; ++i) open.append(i * 15'000, 42.5);
+  EXPECT_EQ(open.heap_bytes(), 0u);
+  EXPECT_LE(open.seal().size(), 12u);
+  EXPECT_LE(sizeof(OpenChunk), 80u);
+}
+
+TEST(Chunk, DecimalsStayDecimalsBesideStaleMarkers) {
+  std::vector<double> values;
+  for (int i = 0; i < 400; ++i) values.push_back(i % 100 == 50 ? stale_nan() : (1000 + i % 7) / 100.0);
+  EXPECT_LE(encode_chunk(regular(values).times, values).size(), 500u);
+}
+
+TEST(Chunk, MemoryInPagesIsCountedInPages) {
+  std::vector<double> values;
+  for (int i = 0; i < 400; ++i) values.push_back(4096.0 * (100'000 + i * 37 % 50));
+  EXPECT_LE(encode_chunk(regular(values).times, values).size(), 450u);
+}
+
+TEST(Chunk, DamagedBytesAreErrorsOrOtherSamplesButNeverHarm) {
+  std::mt19937_64 random(11);
+  Samples samples = regular({});
+  for (int i = 0; i < 200; ++i) {
+    samples.times.push_back(i * 1000 + static_cast<TimestampMs>(random() % 900));
+    samples.values.push_back(i % 3 == 0 ? stale_nan() : static_cast<double>(random() % 1000) / 10);
+  }
+  const std::string good = encode_chunk(samples.times, samples.values);
+  for (int round = 0; round < 20'000; ++round) {
+    std::string bad = good;
+    if (round % 2 == 0) bad.resize(random() % bad.size());
+    for (std::uint64_t i = random() % 4; i > 0 && !bad.empty(); --i) {
+      bad[random() % bad.size()] = static_cast<char>(random());
+    }
+    Samples out;
+    if (decode_chunk(bad, 0, out.times, out.values).ok()) {
+      EXPECT_EQ(out.times.size(), out.values.size());
+      EXPECT_TRUE(std::is_sorted(out.times.begin(), out.times.end(), std::less_equal<>()));
+    } else {
+      EXPECT_TRUE(out.times.empty());
+    }
+  }
+}
+
+TEST(Chunk, ANewerTypeIsNamed) {
+  std::string chunk = encode_chunk(std::vector<TimestampMs>{1}, std::vector<double>{1});
+  chunk[0] = 9;
+  const auto header = read_chunk_header(chunk, 1);
+  ASSERT_FALSE(header.ok());
+  EXPECT_NE(header.error().message.find("type 9"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace pipit
