@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,12 +39,12 @@ struct ScrapeConfig {
   bool honor_timestamps = true;
   bool track_timestamps_staleness = false;
   bool enable_compression = true;
-  std::uint64_t sample_limit = 0;             ///< 0: none; also the limits below
+  std::uint64_t sample_limit = 0;  ///< 0: none; also the limits below
   std::uint64_t label_limit = 0;
   std::uint64_t label_name_length_limit = 0;
   std::uint64_t label_value_length_limit = 0;
   std::uint64_t target_limit = 0;
-  std::uint64_t body_size_limit = 0;          ///< bytes, uncompressed
+  std::uint64_t body_size_limit = 0;  ///< bytes, uncompressed
   std::vector<TargetGroup> static_configs;
   std::vector<RelabelConfig> relabel_configs;
   std::vector<RelabelConfig> metric_relabel_configs;
@@ -61,15 +62,18 @@ struct Config {
   DurationMs evaluation_interval = 60'000;
   Labels external_labels;
   std::vector<ScrapeConfig> scrape_configs;
+  /// `storage.tsdb.retention.time`, which takes the place of the flag; 0 keeps everything.
+  std::optional<DurationMs> retention_time;
   std::vector<ConfigWarning> warnings;
-  /// The file's text with secrets replaced by `<secret>`, for /api/v1/status/config.
+  /// The file as YAML with secrets replaced by `<secret>`, without its comments, for /api/v1/status/config.
   std::string redacted_text;
 };
 
 /// Reads Prometheus 3.14's configuration format. Unknown keys, wrong types and bad values are errors of the form
-/// `FILE:LINE:COLUMN: what is wrong`. Sections that Pipit does not build yet load with a warning.
+/// `FILE:LINE:COLUMN: what is wrong`. Sections that Pipit does not build yet load with a warning. Files that
+/// `scrape_config_files` names are read from beside `path`.
 Result<Config> load_config(const std::string& path);
-/// The same from memory; `name` stands for the file in messages.
+/// The same from memory; `name` stands for the file in messages. `scrape_config_files` are not read, with a warning.
 Result<Config> parse_config(std::string_view text, const std::string& name);
 
 }  // namespace pipit

@@ -1,0 +1,395 @@
+#include "config/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "config/byte_size.h"
+
+namespace pipit {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+Config load(std::string_view text) {
+  auto config = parse_config(text, "test.yml");
+  EXPECT_TRUE(config.ok()) << config.error().message;
+  return config.ok() ? std::move(*config) : Config();
+}
+
+std::string error_of(std::string_view text) {
+  const auto config = parse_config(text, "test.yml");
+  return config.ok() ? "loads" : config.error().message;
+}
+
+std::vector<std::string> warnings_of(std::string_view text) {
+  std::vector<std::string> messages;
+  for (const ConfigWarning& warning : load(text).warnings) messages.push_back(warning.message);
+  return messages;
+}
+
+TEST(Config, EveryMistakeIsNamedWithItsPlace) {
+  std::ifstream file(PIPIT_SOURCE_DIR "/tests/config/data/errors.txt");
+  ASSERT_TRUE(file.is_open());
+  std::string text;
+  int cases = 0;
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("--- ")) {
+      EXPECT_EQ(error_of(text), line.substr(4)) << text;
+      text.clear();
+      ++cases;
+    } else if (!line.empty() && line.front() != '#') {
+      text += line + "\n";
+    }
+  }
+  EXPECT_GT(cases, 30);
+}
+
+TEST(Config, AnEmptyFileHasPrometheusDefaults) {
+  for (const char* text : {"", "# nothing\n", "global:\n", "{}", "---\n"}) {
+    const Config config = load(text);
+    EXPECT_EQ(config.scrape_interval, 60'000);
+    EXPECT_EQ(config.scrape_timeout, 10'000);
+    EXPECT_EQ(config.evaluation_interval, 60'000);
+    EXPECT_TRUE(config.scrape_configs.empty());
+    EXPECT_TRUE(config.warnings.empty());
+    EXPECT_FALSE(config.retention_time.has_value());
+  }
+}
+
+TEST(Config, AJobHasPrometheusDefaults) {
+  const Config config = load("scrape_configs: [{job_name: a}]");
+  ASSERT_EQ(config.scrape_configs.size(), 1u);
+  const ScrapeConfig& job = config.scrape_configs.front();
+  EXPECT_EQ(job.job_name, "a");
+  EXPECT_EQ(job.scrape_interval, 60'000);
+  EXPECT_EQ(job.scrape_timeout, 10'000);
+  EXPECT_EQ(job.metrics_path, "/metrics");
+  EXPECT_EQ(job.scheme, "http");
+  EXPECT_FALSE(job.honor_labels);
+  EXPECT_TRUE(job.honor_timestamps);
+  EXPECT_FALSE(job.track_timestamps_staleness);
+  EXPECT_TRUE(job.enable_compression);
+  EXPECT_EQ(job.sample_limit, 0u);
+  EXPECT_EQ(job.body_size_limit, 0u);
+}
+
+TEST(Config, AJobTakesWhatItDoesNotSayFromGlobal) {
+  const Config config = load(R"yaml(
+global:
+  scrape_interval: 15s
+  scrape_timeout: 12s
+  sample_limit: 1500
+  body_size_limit: 15MB
+  label_limit: 30
+scrape_configs:
+- job_name: a
+- job_name: b
+  scrape_interval: 5s
+  sample_limit: 7
+  body_size_limit: 1KB
+)yaml");
+  ASSERT_EQ(config.scrape_configs.size(), 2u);
+  const ScrapeConfig& a = config.scrape_configs[0];
+  EXPECT_EQ(a.scrape_interval, 15'000);
+  EXPECT_EQ(a.scrape_timeout, 12'000);
+  EXPECT_EQ(a.sample_limit, 1500u);
+  EXPECT_EQ(a.body_size_limit, 15u << 20);
+  const ScrapeConfig& b = config.scrape_configs[1];
+  EXPECT_EQ(b.scrape_interval, 5'000);
+  EXPECT_EQ(b.scrape_timeout, 5'000) << "the global timeout, but never more than the interval";
+  EXPECT_EQ(b.sample_limit, 7u);
+  EXPECT_EQ(b.body_size_limit, 1024u);
+  EXPECT_EQ(b.label_limit, 30u);
+}
+
+TEST(Config, AJobIsReadInFull) {
+  const Config config = load(R"yaml(
+scrape_configs:
+- job_name: web
+  scheme: https
+  metrics_path: /probe
+  honor_labels: yes
+  honor_timestamps: off
+  track_timestamps_staleness: true
+  enable_compression: false
+  target_limit: 1e2
+  params:
+    module: [http_2xx, tcp]
+    target: [x]
+  static_configs:
+  - targets: ['a:1', "b:2"]
+    labels: {env: prod, port: 8080}
+  - targets: [c:3]
+)yaml");
+  ASSERT_EQ(config.scrape_configs.size(), 1u);
+  const ScrapeConfig& job = config.scrape_configs.front();
+  EXPECT_EQ(job.scheme, "https");
+  EXPECT_EQ(job.metrics_path, "/probe");
+  EXPECT_TRUE(job.honor_labels);
+  EXPECT_FALSE(job.honor_timestamps);
+  EXPECT_TRUE(job.track_timestamps_staleness);
+  EXPECT_FALSE(job.enable_compression);
+  EXPECT_EQ(job.target_limit, 100u);
+  ASSERT_EQ(job.params.size(), 2u);
+  EXPECT_EQ(job.params[0].first, "module");
+  EXPECT_THAT(job.params[0].second, ElementsAre("http_2xx", "tcp"));
+  ASSERT_EQ(job.static_configs.size(), 2u);
+  EXPECT_THAT(job.static_configs[0].targets, ElementsAre("a:1", "b:2"));
+  EXPECT_EQ(job.static_configs[0].labels.get("port"), "8080");
+  EXPECT_EQ(job.position.line, 3);
+  EXPECT_TRUE(config.warnings.empty());
+}
+
+TEST(Config, EveryRelabelActionIsRead) {
+  const Config config = load(R"yaml(
+scrape_configs:
+- job_name: a
+  relabel_configs:
+  - {source_labels: [a, b], separator: "-", regex: "(.*)x", target_label: "y_${1}", replacement: "${1}"}
+  - {source_labels: [a], regex: x, action: Keep}
+  - {source_labels: [a], regex: x, action: drop}
+  - {source_labels: [a], target_label: b, action: keepequal}
+  - {source_labels: [a], target_label: b, action: dropequal}
+  - {source_labels: [a], target_label: b, modulus: 8, action: hashmod}
+  - {regex: "__meta_(.+)", action: labelmap}
+  - {regex: tmp, action: labeldrop}
+  - {regex: tmp, action: labelkeep}
+  metric_relabel_configs:
+  - {source_labels: [a], target_label: b, action: lowercase}
+  - {source_labels: [a], target_label: b, action: uppercase}
+  - {source_labels: [a], target_label: b, regex: null}
+)yaml");
+  ASSERT_EQ(config.scrape_configs.size(), 1u);
+const auto& steps = config.scrape_configs.front().relabel_configs;
+ASSERT_EQ(steps.size(), 9u);
+EXPECT_EQ(steps[0].action, RelabelAction::replace);
+EXPECT_THAT(steps[0].source_labels, ElementsAre("a", "b"));
+EXPECT_EQ(steps[0].separator, "-");
+EXPECT_EQ(steps[0].regex.pattern(), "(.*)x");
+EXPECT_EQ(steps[1].action, RelabelAction::keep);
+EXPECT_EQ(steps[2].action, RelabelAction::drop);
+EXPECT_EQ(steps[3].action, RelabelAction::keepequal);
+EXPECT_EQ(steps[4].action, RelabelAction::dropequal);
+EXPECT_EQ(steps[5].action, RelabelAction::hashmod);
+EXPECT_EQ(steps[5].modulus, 8u);
+EXPECT_EQ(steps[6].action, RelabelAction::labelmap);
+EXPECT_EQ(steps[7].action, RelabelAction::labeldrop);
+EXPECT_EQ(steps[8].action, RelabelAction::labelkeep);
+const auto& metric_steps = config.scrape_configs.front().metric_relabel_configs;
+ASSERT_EQ(metric_steps.size(), 3u);
+EXPECT_EQ(metric_steps[0].action, RelabelAction::lowercase);
+EXPECT_EQ(metric_steps[1].action, RelabelAction::uppercase);
+EXPECT_EQ(metric_steps[2].regex.pattern(), "") << "an empty regex is not the default one";
+}
+
+TEST(Config, ExternalLabelsAreExpandedFromTheEnvironment) {
+  ::setenv("PIPIT_CONFIG_TEST", "paris", 1);
+  ::unsetenv("PIPIT_CONFIG_MISSING");
+  const Config config = load(R"yaml(
+global:
+  external_labels:
+    a: x-${PIPIT_CONFIG_TEST}-y
+    b: $PIPIT_CONFIG_TEST
+    c: 100$$
+    d: ${PIPIT_CONFIG_MISSING}
+    e: plain
+)yaml");
+  EXPECT_EQ(config.external_labels.get("a"), "x-paris-y");
+  EXPECT_EQ(config.external_labels.get("b"), "paris");
+  EXPECT_EQ(config.external_labels.get("c"), "100$");
+  EXPECT_FALSE(config.external_labels.has("d"));
+  EXPECT_EQ(config.external_labels.get("e"), "plain");
+}
+
+TEST(Config, WhatIsNotBuiltLoadsWithOneWarningThatNamesTheLine) {
+  EXPECT_THAT(warnings_of(R"yaml(global:
+  query_log_file: q.log
+rule_files: [a.yml, b.yml]
+alerting:
+  alertmanagers:
+  - basic_auth: {username: a, password: b}
+    static_configs: [{targets: [localhost:9093]}]
+remote_write: [{url: http://a/b, tls_config: {}}]
+scrape_configs:
+- job_name: a
+  basic_auth: {username: a, password: b}
+  dns_sd_configs: [{names: [x.y]}]
+storage:
+  tsdb: {out_of_order_time_window: 30m}
+)yaml"),
+              ElementsAre("test.yml:2: global.query_log_file is not supported yet: queries are not logged",
+                          "test.yml:3: rule_files is not supported yet: rules are not evaluated",
+                          "test.yml:4: alerting is not supported yet: no alerts are sent",
+                          "test.yml:8: remote_write is not supported yet: no samples are sent",
+                          "test.yml:11: basic_auth is not supported yet: requests are sent without it, and targets "
+                          "that ask for it will refuse them",
+                          "test.yml:12: dns_sd_configs is not supported yet: its targets are not discovered and not "
+                          "scraped",
+                          "test.yml:14: tsdb.out_of_order_time_window is not supported yet: samples older than a "
+                          "series' newest are refused"));
+}
+
+TEST(Config, WhatAsksForNothingNeedsNoWarning) {
+  EXPECT_THAT(warnings_of(R"yaml(global:
+  scrape_native_histograms: false
+  keep_dropped_targets: 0
+rule_files:
+alerting: {}
+remote_write: []
+scrape_configs:
+- job_name: a
+  follow_redirects: false
+  enable_http2: true
+  scrape_protocols: [PrometheusText0.0.4]
+  fallback_scrape_protocol: PrometheusText0.0.4
+)yaml"),
+              ElementsAre());
+}
+
+TEST(Config, RetentionInTheFileIsRead) {
+  EXPECT_EQ(load("storage: {tsdb: {retention: {time: 30d}}}").retention_time, 30LL * 24 * 3600 * 1000);
+  EXPECT_FALSE(load("storage: {tsdb: {retention: {}}}").retention_time.has_value());
+}
+
+TEST(Config, AnchorsAndMergeKeysWork) {
+  const Config config = load(R"yaml(
+scrape_configs:
+- &base
+  job_name: a
+  scrape_interval: 10s
+  metrics_path: /x
+- <<: *base
+  job_name: b
+  metrics_path: /y
+)yaml");
+  ASSERT_EQ(config.scrape_configs.size(), 2u);
+  EXPECT_EQ(config.scrape_configs[1].job_name, "b");
+  EXPECT_EQ(config.scrape_configs[1].scrape_interval, 10'000);
+  EXPECT_EQ(config.scrape_configs[1].metrics_path, "/y");
+}
+
+TEST(Config, SecretsAreNotShown) {
+  const std::string text = load(R"yaml(
+# password: commented-secret
+scrape_configs:
+- job_name: a
+  basic_auth: {username: admin, password: "first\nsecret"}
+  http_headers: {X-Key: {secrets: [second-secret], values: [shown]}}
+  proxy_url: http://user:third-secret@proxy:3128
+  proxy_connect_header: {X-Proxy: [fourth-secret]}
+  consul_sd_configs: [{server: 'consul:8500', token: fifth-secret}]
+- job_name: b
+  oauth2: {client_id: id, client_secret: &s sixth-secret, token_url: http://a/b, tls_config: {key: *s, cert: c}}
+)yaml")
+                               .redacted_text;
+  EXPECT_THAT(text, Not(HasSubstr("-secret\n")));
+  EXPECT_THAT(text, Not(HasSubstr("first")));
+  EXPECT_THAT(text, Not(HasSubstr("third")));
+  EXPECT_THAT(text, Not(HasSubstr("sixth")));
+  EXPECT_THAT(text, HasSubstr("password: <secret>"));
+  EXPECT_THAT(text, HasSubstr("username: admin"));
+  EXPECT_THAT(text, HasSubstr("- shown"));
+  EXPECT_THAT(text, HasSubstr("job_name: b"));
+}
+
+TEST(Config, TheShownTextLoadsAgain) {
+  const Config config = load(R"yaml(
+global: {external_labels: {quote: 'a "b" \ c', hash: "# no comment", colon: "a: b", empty: "", number: "1"}}
+scrape_configs:
+- job_name: "odd: name #1"
+  relabel_configs: [{regex: "a|b\n", target_label: x, replacement: "- y"}]
+  static_configs: [{targets: [], labels: {}}]
+  params: {a: ["", "null", "~"]}
+)yaml");
+  const Config again = load(config.redacted_text);
+  EXPECT_EQ(again.redacted_text, config.redacted_text);
+  EXPECT_EQ(again.external_labels, config.external_labels);
+  ASSERT_EQ(again.scrape_configs.size(), 1u);
+  EXPECT_EQ(again.scrape_configs[0].job_name, "odd: name #1");
+  EXPECT_EQ(again.scrape_configs[0].relabel_configs[0].regex.pattern(), "a|b\n");
+  EXPECT_EQ(again.scrape_configs[0].params, config.scrape_configs[0].params);
+}
+
+TEST(Config, DebiansOwnConfigurationLoads) {
+  const std::string path = "/etc/prometheus/prometheus.yml";
+  if (!std::filesystem::exists(path)) {
+    std::printf("SKIPPED: %s is not installed\n", path.c_str());
+    return;
+  }
+  const auto config = load_config(path);
+  ASSERT_TRUE(config.ok()) << config.error().message;
+  EXPECT_EQ(config->scrape_configs.size(), 2u);
+  EXPECT_EQ(config->warnings.size(), 1u);
+}
+
+TEST(Config, UpstreamsReleaseConfigurationLoads) {
+  const Config config = load(R"yaml(
+global:
+  scrape_interval: 15s
+  evaluation_interval: 15s
+alerting:
+  alertmanagers:
+    - static_configs:
+        - targets:
+          # - alertmanager:9093
+rule_files:
+  # - "first_rules.yml"
+scrape_configs:
+  - job_name: "prometheus"
+    static_configs:
+      - targets: ["localhost:9090"]
+        labels:
+          app: "prometheus"
+)yaml");
+  ASSERT_EQ(config.scrape_configs.size(), 1u);
+  EXPECT_EQ(config.scrape_configs[0].static_configs[0].labels.get("app"), "prometheus");
+}
+
+TEST(Config, AFileThatIsNotThereIsNamed) {
+  const auto config = load_config("/nowhere/prometheus.yml");
+  ASSERT_FALSE(config.ok());
+  EXPECT_EQ(config.error().message, "cannot read /nowhere/prometheus.yml: No such file or directory");
+  EXPECT_FALSE(load_config("/").ok());
+}
+
+TEST(Config, NotUtf8IsRefused) { EXPECT_THAT(error_of("global: {a: \xff}"), HasSubstr("test.yml: not UTF-8 text")); }
+
+TEST(Config, HostileFilesAreRefusedQuickly) {
+  const std::string deep(100'000, '[');
+  EXPECT_THAT(error_of(deep), HasSubstr("nested deeper than"));
+  std::string nested;
+  for (int i = 0; i < 1'000; ++i) nested += std::string(static_cast<std::size_t>(i), ' ') + "a:\n";
+  EXPECT_THAT(error_of(nested), HasSubstr("nested deeper than"));
+
+  std::string bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n";
+  for (int i = 1; i < 12; ++i) {
+    const std::string before = "*a" + std::to_string(i - 1);
+    bomb += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [" + before;
+    for (int j = 0; j < 9; ++j) bomb += "," + before;
+    bomb += "]\n";
+  }
+  EXPECT_THAT(error_of(bomb), HasSubstr("too large once its aliases are written out"));
+  EXPECT_THAT(error_of("a: &a [*a]"), HasSubstr("unknown anchor"));
+  EXPECT_THAT(error_of(std::string(17u << 20, ' ')), HasSubstr("larger than 16 MiB"));
+}
+
+TEST(ByteSize, IsReadInPowersOf1024) {
+  EXPECT_EQ(*parse_byte_size("0"), 0u);
+  EXPECT_EQ(*parse_byte_size("10B"), 10u);
+  EXPECT_EQ(*parse_byte_size("1KB"), 1024u);
+  EXPECT_EQ(*parse_byte_size("1.5MiB"), 1024u * 1536);
+  EXPECT_EQ(*parse_byte_size("1GB512MB"), (1u << 30) + (512u << 20));
+  for (const char* bad : {"", "100", "1XB", "-1GB", "MB", "1MB ", "99999EB", "1e5MB", "..B"}) {
+    EXPECT_FALSE(parse_byte_size(bad).ok()) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace pipit
