@@ -68,7 +68,9 @@ enum class AggregateOp {
 std::string_view aggregate_op_text(AggregateOp op);
 
 /// A duration as written: a constant, or an expression over constants, step() and range() (`foo[5m*2]`,
-/// `offset (1h - step())`), which the engine evaluates to milliseconds when it knows the step and range.
+/// `offset (1h - step())`), which the engine evaluates to milliseconds when it knows the step and range. `expr` is
+/// made of NumberLiterals (seconds), ParenExprs, negative UnaryExprs, BinaryExprs with an arithmetic operator (not
+/// atan2, `matching` never set) and Calls of step, range, min_of and max_of.
 struct DurationExpr {
   DurationMs constant = 0;  ///< counts when `expr` is null
   ExprPtr expr;
@@ -151,6 +153,9 @@ struct Expr {
   Node node;
   ValueType type = ValueType::scalar;
   PositionRange position;
+  /// Nodes on the longest way down, this one included; at most kMaxQueryDepth, so that walking a query by recursion
+  /// is safe.
+  std::uint32_t height = 1;
 
   template <class T>
   const T* as() const {
