@@ -2,8 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdlib>
-#include <map>
+#include <cstdio>
 
 #include "model/duration.h"
 
@@ -130,13 +129,11 @@ std::variant<QueryOptions, int> parse_query_options(int argc, char** argv) {
   app.add_option("--range", times.range, "Length of a range that ends now, or at --end, or that starts at --start");
   app.add_option("--step", times.step, "Distance of the points of a range (default: a 250th of it, at least 1s)");
   app.add_option("--timeout", timeout, "How long to wait for the answer")->capture_default_str();
-  const std::map<std::string, QueryOutput> outputs = {{"table", QueryOutput::table},
-                                                      {"json", QueryOutput::json},
-                                                      {"csv", QueryOutput::csv},
-                                                      {"graph", QueryOutput::graph}};
-  app.add_option("-o,--output", options.output, "table, json (the data of the server's answer), csv or graph")
-      ->transform(CLI::CheckedTransformer(outputs))
-      ->option_text("FORMAT");
+  std::string output = "table";
+  app.add_option("-o,--output", output, "table, json (the data of the server's answer), csv or graph")
+      ->check(CLI::IsMember({"table", "json", "csv", "graph"}).description(""))
+      ->option_text("FORMAT")
+      ->capture_default_str();
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp& help) {
@@ -147,6 +144,10 @@ std::variant<QueryOptions, int> parse_query_options(int argc, char** argv) {
     return 2;
   }
 
+  options.output = output == "json"    ? QueryOutput::json
+                   : output == "csv"   ? QueryOutput::csv
+                   : output == "graph" ? QueryOutput::graph
+                                       : QueryOutput::table;
   Status status = resolve_times(times, options.output == QueryOutput::graph, now_ms(), options);
   const Result<DurationMs> limit = positive_duration("--timeout", timeout);
   if (status.ok() && !limit) status = limit.error();

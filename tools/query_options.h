@@ -26,7 +26,7 @@ struct QueryOptions {
 
 /// The time options as they were typed; what is absent was not given.
 struct TimeArguments {
-  std::optional<std::string> time, start, end, range, step;
+  std::optional<std::string> time{}, start{}, end{}, range{}, step{};
 };
 
 /// A point in time as the command line takes it: RFC 3339, seconds since the epoch, `now`, `now-5m`, `now+1h`.
