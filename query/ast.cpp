@@ -19,14 +19,14 @@ std::string_view value_type_name(ValueType type) {
 }
 
 std::string_view binary_op_text(BinaryOp op) {
-  static constexpr std::array<std::string_view, 16> kTexts = {
-      "+", "-", "*", "/", "%", "^", "atan2", "==", "!=", "<", "<=", ">", ">=", "and", "or", "unless"};
+  static constexpr std::array<std::string_view, 18> kTexts = {
+      "+", "-", "*", "/", "%", "^", "atan2", "==", "!=", "<", "<=", ">", ">=", "and", "or", "unless", "</", ">/"};
   return kTexts[static_cast<std::size_t>(op)];
 }
 
 bool is_comparison(BinaryOp op) { return op >= BinaryOp::eq && op <= BinaryOp::ge; }
 
-bool is_set_operator(BinaryOp op) { return op >= BinaryOp::land; }
+bool is_set_operator(BinaryOp op) { return op >= BinaryOp::land && op <= BinaryOp::lunless; }
 
 std::string_view aggregate_op_text(AggregateOp op) {
   static constexpr std::array<std::string_view, 14> kTexts = {

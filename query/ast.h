@@ -44,6 +44,9 @@ enum class BinaryOp {
   land,
   lor,
   lunless,
+  // `</` and `>/`: a native histogram without its observations above or below
+  trim_upper,
+  trim_lower,
 };
 std::string_view binary_op_text(BinaryOp op);
 bool is_comparison(BinaryOp op);

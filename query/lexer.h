@@ -45,6 +45,8 @@ enum class Tok : std::uint8_t {
   land,
   lor,
   lunless,
+  trim_upper,
+  trim_lower,
   match_regex,
   not_match_regex,
   at,

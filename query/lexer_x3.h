@@ -214,7 +214,7 @@ struct StatementSymbols : x3::symbols<Tok> {
     add("(", Tok::left_paren)(")", Tok::right_paren)("{", Tok::left_brace)("[", Tok::left_bracket)(
         "]", Tok::right_bracket)(",", Tok::comma)("=", Tok::assign)("+", Tok::add)("-", Tok::sub)("*", Tok::mul)(
         "/", Tok::div)("%", Tok::mod)("^", Tok::pow)("==", Tok::eq)("!=", Tok::ne)("<", Tok::lt)("<=", Tok::le)(
-        ">", Tok::gt)(">=", Tok::ge)("@", Tok::at);
+        ">", Tok::gt)(">=", Tok::ge)("</", Tok::trim_upper)(">/", Tok::trim_lower)("@", Tok::at);
   }
 };
 

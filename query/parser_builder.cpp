@@ -14,7 +14,7 @@ namespace pipit {
 namespace {
 
 // Of the binary operators, in their order; a sign binds like a multiplication.
-constexpr int kPrecedences[] = {4, 4, 5, 5, 5, 6, 5, 3, 3, 3, 3, 3, 3, 2, 1, 2};
+constexpr int kPrecedences[] = {4, 4, 5, 5, 5, 6, 5, 3, 3, 3, 3, 3, 3, 2, 1, 2, 3, 3};
 constexpr int kUnaryPrecedence = 5;
 constexpr int kPowerPrecedence = 6;
 

@@ -195,7 +195,7 @@ const auto fill =
     (tok(Tok::fill)[with_token<&B::fill>] >> fill_value) | (fill_left >> -fill_right) | (fill_right >> -fill_left);
 const auto matching = tok(Tok::on, Tok::ignoring)[with_token<&B::matching>] >> labels >>
                       -(tok(Tok::group_left, Tok::group_right)[with_token<&B::group>] >> -label_list);
-const auto binary_operator = TokenParser(TokenSet().add_range(Tok::add, Tok::lunless))[with_token<&B::binary>] >>
+const auto binary_operator = TokenParser(TokenSet().add_range(Tok::add, Tok::trim_lower))[with_token<&B::binary>] >>
                              -tok(Tok::bool_)[with_token<&B::return_bool>] >> -matching >> -fill;
 
 // ---- durations: 5m, 2 * step(), max_of(1h, range()) --------------------------------------------------------------
