@@ -107,13 +107,23 @@ class GraphDrawing {
     }
   }
 
-  std::string cell(const GraphCanvas& canvas, int column, int row) const {
-    const int pen = canvas.pen_at(column, row);
-    if (pen < 0) return " ";
-    const auto series = static_cast<std::size_t>(pen);
-    if (letters_) return letter(series);
-    const std::string text = canvas.braille_at(column, row);
-    return style_.color ? colored(text, series) : text;
+  /// A row of the plot; neighbours of one series share their colour codes.
+  std::string plot_row(const GraphCanvas& canvas, int row) const {
+    std::string line, run;
+    int run_pen = -1;
+    const auto end_run = [&] {
+      const auto series = static_cast<std::size_t>(run_pen);
+      line += run_pen >= 0 && style_.color ? colored(run, series) : run;
+      run.clear();
+    };
+    for (int column = 0; column < canvas.columns(); ++column) {
+      const int pen = canvas.pen_at(column, row);
+      if (pen != run_pen) end_run();
+      run_pen = pen;
+      run += letters_ && pen >= 0 ? letter(static_cast<std::size_t>(pen)) : canvas.braille_at(column, row);
+    }
+    end_run();
+    return line;
   }
 
   void append_plot(const GraphCanvas& canvas) {
@@ -127,7 +137,7 @@ class GraphDrawing {
       const std::string text = label ? *label : std::string();
       std::string line(label_width_ - display_width(text), ' ');
       line += text + ' ' + (style_.unicode ? (label ? "┤" : "│") : (label ? "+" : "|"));
-      for (int column = 0; column < canvas.columns(); ++column) line += cell(canvas, column, row);
+      line += plot_row(canvas, row);
       append_trimmed(line);
     }
   }

@@ -112,7 +112,7 @@ bool read_answer(int http_status, std::string_view body, bool keep_json, QueryAn
     return false;
   }
   error = {false, "",
-           "it answered with HTTP status " + std::to_string(http_status) + ", but not as Prometheus's API does"};
+           "answered with HTTP status " + std::to_string(http_status) + ", but not as Prometheus's API does"};
   const Json* data = member(json, "data");
   if (status != "success" || !data) return false;
   answer.warnings = text_list(json, "warnings");

@@ -36,8 +36,8 @@ struct QueryAnswer {
 /// Why there is no answer: the server refused the query (`api` is true), or something else than a Prometheus answered.
 struct AnswerError {
   bool api = false;
-  std::string type;  ///< `bad_data`, `execution`...
-  std::string message;
+  std::string type;     ///< `bad_data`, `execution`...
+  std::string message;  ///< of a stranger: what follows its name, `answered with HTTP status 404, but not...`
 };
 
 /// Reads Prometheus's JSON envelope, which may come from anywhere and hold anything. With `keep_json` the data is kept

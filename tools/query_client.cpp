@@ -104,6 +104,19 @@ std::string form(const QueryOptions& options) {
          "&step=" + seconds(options.step);
 }
 
+std::string reason(httplib::Error error) {
+  switch (error) {
+    case httplib::Error::Connection:
+      return "can't connect";
+    case httplib::Error::ConnectionTimeout:
+      return "connecting took too long";
+    case httplib::Error::Read:
+      return "the connection ended, or nothing came within --timeout";
+    default:
+      return httplib::to_string(error);
+  }
+}
+
 }  // namespace
 
 Result<ServerReply> send_query(const QueryOptions& options) {
@@ -119,6 +132,7 @@ Result<ServerReply> send_query(const QueryOptions& options) {
   if (!url->user.empty()) client.set_basic_auth(url->user, url->password);
 
   ServerReply answer;
+  answer.origin = url->origin;
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   const char* cut_short = nullptr;
   httplib::Request request;
@@ -135,8 +149,8 @@ Result<ServerReply> send_query(const QueryOptions& options) {
   };
   const httplib::Result result = client.send(request);
   if (!result) {
-    const std::string reason = cut_short ? cut_short : httplib::to_string(result.error());
-    return Error{ErrorKind::unavailable, "no answer from " + url->origin + ": " + reason};
+    return Error{ErrorKind::unavailable,
+                 "no answer from " + url->origin + ": " + (cut_short ? cut_short : reason(result.error()))};
   }
   answer.status = result->status;
   return answer;

@@ -9,6 +9,7 @@ namespace pipit {
 
 /// A server's answer as it came: not yet looked at, and from wherever the URL points.
 struct ServerReply {
+  std::string origin;  ///< scheme, host and port that answered
   int status = 0;
   std::string body;
 };

@@ -71,7 +71,7 @@ int run_query(int argc, char** argv) {
   QueryAnswer answer;
   AnswerError error;
   if (!read_answer(reply->status, reply->body, options.output == QueryOutput::json, answer, error)) {
-    if (!error.api) error.message = "no answer from " + options.url + ": " + error.message;
+    if (!error.api) error.message = reply->origin + ' ' + error.message;
     print(stderr, format_error(error, options.expr));
     return error.api ? kQueryFailed : kNoServer;
   }
