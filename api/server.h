@@ -20,10 +20,17 @@ struct ServerOptions {
   std::string external_url;                                      ///< --web.external-url
   std::string route_prefix;                                      ///< --web.route-prefix, "" or "/x"
   std::string page_title = "Pipit";
+  std::string version = "unknown";  ///< Pipit's own, for status/buildinfo and the pages
   std::string cors_origin = ".*";
   DurationMs read_timeout = 5 * 60'000;
   unsigned max_connections = 512;
   bool enable_lifecycle = false;  ///< /-/reload and /-/quit
+};
+
+/// How the last loading of the configuration went.
+struct ReloadState {
+  bool success = true;
+  TimestampMs time = 0;
 };
 
 /// What the handlers answer from. All of it must outlive the server.
@@ -36,7 +43,9 @@ struct ServerContext {
   std::function<std::string()> config_text;                ///< redacted
   std::vector<std::pair<std::string, std::string>> flags;  ///< of status/flags
   std::function<Status()> reload;
+  /// Asks the program to end; it must not stop the server itself, as the request still runs.
   std::function<void()> quit;
+  std::function<ReloadState()> reload_state = nullptr;  ///< for runtimeinfo; may be empty
 };
 
 /// The HTTP server: Prometheus's API under /api/v1, the plain pages, /metrics and /-/*.

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "api/http_exchange.h"
+#include "api/listener.h"
+#include "api/request_reader.h"
+
+namespace pipit {
+
+/// One client's connection, between requests and during one. It belongs to the loop's thread, except while it
+/// is `running`: then it is the worker's, and the loop touches only `canceled` and `fd`.
+struct HttpConnection {
+  using Clock = std::chrono::steady_clock;
+
+  enum class State {
+    reading,   ///< waits for (more of) a request
+    running,   ///< a worker has it
+    writing,   ///< the client does not take its answer at the moment
+    draining,  ///< answered for the last time; reads on for a while so that the client sees the answer
+  };
+  enum class Progress { done, blocked, failed };
+
+  HttpConnection(UniqueFd socket, std::uint64_t connection_id, const RequestLimits& limits)
+      : fd(std::move(socket)), id(connection_id), reader(limits) {}
+
+  /// Sends what is there and what `answer.rest` makes until the answer is done or the client stops taking it.
+  Progress write();
+
+  UniqueFd fd;
+  const std::uint64_t id;
+  State state = State::reading;
+  RequestReader reader;
+  Clock::time_point deadline{};  ///< when the loop closes it; unused while running
+  Clock::time_point idle_since{};
+  std::size_t counted_bytes = 0;  ///< of the reader, in the loop's total
+  bool answering = false;         ///< from the moment a request is given to a worker until its answer is sent
+  bool unanswered = false;        ///< the reader still holds that request
+  bool blocked = false;           ///< the client did not take all of the answer at once
+  bool wrote_some = false;        ///< in the last call of write()
+  HttpAnswer answer;
+  std::size_t sent = 0;  ///< of answer.bytes
+  std::atomic<bool> canceled{false};
+};
+
+}  // namespace pipit

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/http_exchange.h"
+#include "api/request_reader.h"
+#include "model/result.h"
+#include "model/sample.h"
+#include "telemetry/metrics.h"
+
+namespace pipit {
+
+struct HttpServerOptions {
+  std::vector<std::string> listen_addresses;
+  DurationMs read_timeout = 5 * 60'000;  ///< to read a whole request, and to keep an idle connection
+  unsigned max_connections = 512;
+  unsigned slow_workers = 4;                    ///< threads for requests that `is_slow` names
+  std::size_t max_buffered = 32 * 1024 * 1024;  ///< bytes of unfinished requests, of all connections together
+  RequestLimits limits;
+};
+
+/// Connections and threads of the HTTP server.
+///
+/// One thread accepts, and waits in epoll for all connections. It reads without blocking until a request is whole and
+/// only then gives it to a worker; an answer that the client does not take waits in epoll too. So idle, slow
+/// and hostile clients cost a descriptor and a bounded buffer, never a thread. While a request is
+/// worked on, its connection is watched: a client that hangs up sets the request's `canceled`.
+///
+/// Requests of one connection are answered one after the other, in order. Requests that may take long have threads
+/// of their own, so that health checks pass while every one of those is busy. Thread-safe.
+class HttpServer {
+ public:
+  /// Runs on a worker.
+  using Answerer = std::function<HttpAnswer(RawRequest, const std::atomic<bool>& canceled)>;
+  /// Whether a request with this target belongs to the slow workers.
+  using Classifier = std::function<bool(std::string_view target)>;
+
+  /// `metrics` must outlive the server.
+  HttpServer(HttpServerOptions options, Answerer answerer, Classifier is_slow, MetricsRegistry& metrics);
+  ~HttpServer();
+
+  Status start();
+  /// Stops accepting, gives running requests a second, cancels what is left and closes.
+  void stop();
+  std::vector<int> ports() const;
+
+ private:
+  class Loop;
+  std::unique_ptr<Loop> loop_;
+};
+
+}  // namespace pipit

@@ -1,0 +1,188 @@
+#include "api/query_handlers.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api/api_answer.h"
+#include "api/api_parameters.h"
+#include "api/json_writer.h"
+#include "api/label_name_escaping.h"
+#include "model/duration.h"
+#include "model/labels.h"
+
+namespace pipit {
+namespace {
+
+constexpr std::string_view kTruncated = "results truncated due to limit";
+
+/// `timeout` and `lookback_delta`.
+Status read_query_options(const FormFields& form, QueryRequest& query) {
+  if (std::string_view text = form.get("timeout"); !text.empty()) {
+    auto timeout = parse_api_duration(text);
+    if (!timeout.ok()) return invalid_parameter("timeout", timeout.error());
+    // 0 would mean the engine's default here, but leaves no time at all there.
+    query.timeout = std::max<DurationMs>(*timeout, 1);
+  }
+  if (std::string_view text = form.get("lookback_delta"); !text.empty()) {
+    auto lookback = parse_api_duration(text);
+    if (!lookback.ok()) return bad_data("error parsing lookback delta duration: " + lookback.error().message);
+    query.lookback_delta = std::max<DurationMs>(*lookback, 0);
+  }
+  return {};
+}
+
+HttpResponse run_query(const ServerContext& context, const QueryRequest& query, std::size_t limit) {
+  auto result = context.engine.query(query);
+  if (!result.ok()) {
+    const Error& error = result.error();
+    return api_error(error.kind == ErrorKind::bad_data ? invalid_parameter("query", error) : error);
+  }
+  bool limited = result->type == ResultType::vector || result->type == ResultType::matrix;
+  if (limited && limit > 0 && result->series.size() > limit) {
+    result->series.resize(limit);
+    result->warnings.emplace_back(kTruncated);
+  }
+  HttpResponse response;
+  response.content_type = "application/json";
+  response.rest = query_result_body(std::move(*result));
+  return response;
+}
+
+/// Asks for one element more than the limit, which tells whether any was left out.
+std::size_t limit_to_ask(std::size_t limit) { return limit == 0 ? 0 : limit + 1; }
+
+template <class T>
+std::vector<std::string> truncate(std::vector<T>& elements, std::size_t limit) {
+  if (limit == 0 || elements.size() <= limit) return {};
+  elements.resize(limit);
+  return {std::string(kTruncated)};
+}
+
+HttpResponse answer_strings(std::vector<std::string> texts, std::size_t limit) {
+  auto warnings = truncate(texts, limit);
+  std::size_t count = texts.size();
+  auto shared = std::make_shared<const std::vector<std::string>>(std::move(texts));
+  auto write = [shared](std::size_t i, std::string& out) { append_json_string(out, (*shared)[i]); };
+  return api_elements("[]", count, write, warnings);
+}
+
+}  // namespace
+
+HttpResponse handle_query(const ServerContext& context, const HttpRequest& request) {
+  const FormFields& form = request.form;
+  auto limit = limit_parameter(form);
+  if (!limit.ok()) return api_error(limit.error());
+  auto time = time_parameter(form, "time", now_ms());
+  if (!time.ok()) return api_error(time.error());
+
+  QueryRequest query;
+  query.expr = form.get("query");
+  query.start = query.end = *time;
+  query.canceled = request.canceled;
+  if (auto status = read_query_options(form, query); !status.ok()) return api_error(status.error());
+  return run_query(context, query, *limit);
+}
+
+HttpResponse handle_query_range(const ServerContext& context, const HttpRequest& request) {
+  const FormFields& form = request.form;
+  auto limit = limit_parameter(form);
+  if (!limit.ok()) return api_error(limit.error());
+  auto start = required_time_parameter(form, "start");
+  if (!start.ok()) return api_error(start.error());
+  auto end = required_time_parameter(form, "end");
+  if (!end.ok()) return api_error(end.error());
+  if (*end < *start) {
+    return api_error(invalid_parameter("end", bad_data("end timestamp must not be before start time")));
+  }
+  auto step = parse_api_duration(form.get("step"));
+  if (!step.ok()) return api_error(invalid_parameter("step", step.error()));
+  if (*step <= 0) {
+    return api_error(invalid_parameter(
+        "step", bad_data("zero or negative query resolution step widths are not accepted. Try a positive integer")));
+  }
+  // The difference of two far-away times does not fit the type that holds each.
+  auto length = static_cast<std::uint64_t>(*end) - static_cast<std::uint64_t>(*start);
+  if (length / static_cast<std::uint64_t>(*step) > static_cast<std::uint64_t>(Engine::kMaxPointsPerSeries)) {
+    return api_error(bad_data(
+        "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)"));
+  }
+
+  QueryRequest query;
+  query.expr = form.get("query");
+  query.start = *start;
+  query.end = *end;
+  query.step = *step;
+  query.canceled = request.canceled;
+  if (auto status = read_query_options(form, query); !status.ok()) return api_error(status.error());
+  return run_query(context, query, *limit);
+}
+
+HttpResponse handle_labels(const ServerContext& context, const HttpRequest& request) {
+  auto selection = series_selection(request.form);
+  if (!selection.ok()) return api_error(selection.error());
+  auto names = context.source.label_names(selection->matcher_sets, selection->start, selection->end,
+                                          limit_to_ask(selection->limit));
+  if (!names.ok()) return api_error(names.error());
+  return answer_strings(std::move(*names), selection->limit);
+}
+
+HttpResponse handle_label_values(const ServerContext& context, const HttpRequest& request, std::string_view name) {
+  std::string label = unescape_label_name(name);
+  if (label.empty() || !is_valid_utf8(label)) {
+    std::string message = "invalid label name: ";
+    append_quoted(message, label);
+    return api_error(bad_data(std::move(message)));
+  }
+  auto selection = series_selection(request.form);
+  if (!selection.ok()) return api_error(selection.error());
+  auto values = context.source.label_values(label, selection->matcher_sets, selection->start, selection->end,
+                                            limit_to_ask(selection->limit));
+  if (!values.ok()) return api_error(values.error());
+  return answer_strings(std::move(*values), selection->limit);
+}
+
+HttpResponse handle_series(const ServerContext& context, const HttpRequest& request) {
+  if (request.form.all("match[]").empty()) return api_error(bad_data("no match[] parameter provided"));
+  auto selection = series_selection(request.form);
+  if (!selection.ok()) return api_error(selection.error());
+  auto series =
+      context.source.series(selection->matcher_sets, selection->start, selection->end, limit_to_ask(selection->limit));
+  if (!series.ok()) return api_error(series.error());
+  auto warnings = truncate(*series, selection->limit);
+  std::size_t count = series->size();
+  auto shared = std::make_shared<const std::vector<Labels>>(std::move(*series));
+  auto write = [shared](std::size_t i, std::string& out) { append_json_labels(out, (*shared)[i]); };
+  return api_elements("[]", count, write, warnings);
+}
+
+HttpResponse handle_metadata(const ServerContext& context, const HttpRequest& request) {
+  auto limit = number_parameter(request.form, "limit");
+  if (!limit.ok()) return api_error(limit.error());
+  // A metric has one piece of metadata here, so that this changes nothing; but it must be a number.
+  auto per_metric = number_parameter(request.form, "limit_per_metric");
+  if (!per_metric.ok()) return api_error(per_metric.error());
+
+  std::vector<MetricMetadata> found;
+  if (*limit != 0) {
+    auto metadata =
+        context.source.metadata(request.form.get("metric"), *limit < 0 ? 0 : static_cast<std::size_t>(*limit));
+    if (!metadata.ok()) return api_error(metadata.error());
+    found = std::move(*metadata);
+  }
+  std::size_t count = found.size();
+  auto shared = std::make_shared<const std::vector<MetricMetadata>>(std::move(found));
+  auto write = [shared](std::size_t i, std::string& out) {
+    const MetricMetadata& entry = (*shared)[i];
+    append_json_string(out, entry.metric);
+    out.append(R"(:[{"type":")").append(metric_type_name(entry.metadata.type)).append(R"(","help":)");
+    append_json_string(out, entry.metadata.help);
+    out.append(R"(,"unit":)");
+    append_json_string(out, entry.metadata.unit);
+    out.append("}]");
+  };
+  return api_elements("{}", count, write);
+}
+
+}  // namespace pipit

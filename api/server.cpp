@@ -1,0 +1,388 @@
+#include "api/server.h"
+
+#include <array>
+#include <chrono>
+#include <mutex>
+#include <optional>
+
+#include "api/api_answer.h"
+#include "api/http_exchange.h"
+#include "api/http_server.h"
+#include "api/query_handlers.h"
+#include "api/status_handlers.h"
+#include "model/duration.h"
+#include "model/matcher.h"
+#include "telemetry/log.h"
+#include "web/pages.h"
+
+namespace pipit {
+namespace {
+
+constexpr std::string_view kApi = "/api/v1/";
+constexpr std::string_view kLabelPath = "/api/v1/label/";
+constexpr std::string_view kValuesSuffix = "/values";
+
+enum Methods : unsigned { kGet = 1, kPost = 2, kPut = 4 };
+
+HttpResponse text_answer(int status, std::string body) {
+  HttpResponse response;
+  response.status = status;
+  response.body = std::move(body);
+  return response;
+}
+
+HttpResponse redirect(std::string where) {
+  HttpResponse response = text_answer(302, "");
+  response.headers.emplace_back("Location", std::move(where));
+  return response;
+}
+
+/// Of the pages: nothing from elsewhere is loaded, and the API is all they talk to.
+void add_page_headers(HttpResponse& response) {
+  response.headers.emplace_back("Content-Security-Policy",
+                                "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+                                "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'");
+  response.headers.emplace_back("Referrer-Policy", "no-referrer");
+}
+
+/// The path of a URL, without a slash at its end: "" for https://example.org/.
+std::string url_path(std::string_view url) {
+  std::size_t scheme = url.find("://");
+  std::size_t slash = url.find('/', scheme == std::string_view::npos ? 0 : scheme + 3);
+  std::string path(slash == std::string_view::npos ? std::string_view() : url.substr(slash));
+  while (path.ends_with('/')) path.pop_back();
+  return path;
+}
+
+std::string normal_prefix(std::string_view route_prefix, std::string_view external_path) {
+  std::string prefix(route_prefix.empty() ? external_path : route_prefix);
+  while (prefix.ends_with('/')) prefix.pop_back();
+  if (!prefix.empty() && prefix.front() != '/') prefix.insert(0, "/");
+  return prefix;
+}
+
+/// Counts the requests of one handler. The counters of codes are made when first needed.
+class HandlerMetrics {
+ public:
+  HandlerMetrics(MetricsRegistry& registry, std::string_view handler)
+      : registry_(registry),
+        handler_(handler),
+        duration_(registry.histogram("pipit_http_request_duration_seconds",
+                                     "Time from a whole request to the start of its answer.", {0.001, 0.01, 0.1, 1, 10},
+                                     {{"handler", handler_}})) {}
+
+  void count(int status, double seconds) {
+    duration_.observe(seconds);
+    std::lock_guard lock(mutex_);
+    for (const auto& [code, counter] : counters_) {
+      if (code == status) return counter->add();
+    }
+    Counter& counter = registry_.counter("pipit_http_requests_total", "Requests that were answered.",
+                                         {{"handler", handler_}, {"code", std::to_string(status)}});
+    counters_.emplace_back(status, &counter);
+    counter.add();
+  }
+
+ private:
+  MetricsRegistry& registry_;
+  std::string handler_;
+  Histogram& duration_;
+  std::mutex mutex_;
+  std::vector<std::pair<int, Counter*>> counters_;
+};
+
+}  // namespace
+
+/// The table of what answers where.
+class Server::Impl {
+ public:
+  Impl(ServerOptions options, ServerContext context);
+
+  Status start();
+  void set_ready() { ready_ = true; }
+  void stop() { http_.stop(); }
+  std::vector<int> ports() const { return http_.ports(); }
+
+ private:
+  using Handle = std::function<HttpResponse(const HttpRequest&)>;
+  struct Route {
+    std::string path;  ///< with a '*' at its end: everything below it
+    unsigned methods;
+    Handle handle;
+    std::unique_ptr<HandlerMetrics> metrics;
+  };
+
+  void add(std::string path, unsigned methods, Handle handle, std::string_view metric_name = {});
+  void add_query_routes();
+  void add_status_routes();
+  void add_lifecycle_routes();
+  void add_page_routes();
+  HttpServerOptions http_options() const;
+
+  HttpResponse answer(const HttpRequest& request);
+  HttpResponse route(const HttpRequest& request, HandlerMetrics*& metrics);
+  const Route* find_route(std::string_view path) const;
+  HttpResponse answer_label_values(const HttpRequest& request) const;
+  HttpResponse answer_reload() const;
+  HttpResponse answer_quit() const;
+  HttpResponse answer_asset(std::string_view path) const;
+  HttpResponse answer_page(std::string_view name) const;
+  void add_cors_headers(const HttpRequest& request, HttpResponse& response) const;
+  bool is_slow(std::string_view target) const;
+
+  const ServerOptions options_;
+  const ServerContext context_;
+  const std::string external_path_;
+  const std::string prefix_;
+  const TimestampMs start_time_ = now_ms();
+  std::optional<Regex> cors_origin_;
+  std::atomic<bool> ready_{false};
+  std::vector<Route> routes_;
+  HandlerMetrics not_found_metrics_;
+  HttpExchange exchange_;
+  HttpServer http_;
+};
+
+Server::Impl::Impl(ServerOptions options, ServerContext context)
+    : options_(std::move(options)),
+      context_(std::move(context)),
+      external_path_(url_path(options_.external_url)),
+      prefix_(normal_prefix(options_.route_prefix, external_path_)),
+      not_found_metrics_(context_.metrics, "not_found"),
+      exchange_([this](const HttpRequest& request) { return answer(request); }, options_.read_timeout),
+      http_(
+          http_options(),
+          [this](RawRequest request, const std::atomic<bool>& canceled) {
+            return exchange_.answer(std::move(request), canceled);
+          },
+          [this](std::string_view target) { return is_slow(target); }, context_.metrics) {
+  add_query_routes();
+  add_status_routes();
+  add_lifecycle_routes();
+  add_page_routes();
+}
+
+HttpServerOptions Server::Impl::http_options() const {
+  HttpServerOptions http;
+  http.listen_addresses = options_.listen_addresses;
+  http.read_timeout = options_.read_timeout;
+  http.max_connections = std::max(1u, options_.max_connections);
+  return http;
+}
+
+Status Server::Impl::start() {
+  auto origin = Regex::compile(options_.cors_origin);
+  if (!origin.ok()) return bad_data("the origin for CORS is not a regular expression: " + origin.error().message);
+  cors_origin_ = std::move(*origin);
+  return http_.start();
+}
+
+// ---- the routes ----------------------------------------------------------------------------------------------
+
+void Server::Impl::add(std::string path, unsigned methods, Handle handle, std::string_view metric_name) {
+  if (metric_name.empty()) metric_name = path;
+  auto metrics = std::make_unique<HandlerMetrics>(context_.metrics, metric_name);
+  routes_.push_back({std::move(path), methods, std::move(handle), std::move(metrics)});
+}
+
+void Server::Impl::add_query_routes() {
+  auto with_context = [this](HttpResponse (*handle)(const ServerContext&, const HttpRequest&)) {
+    return [this, handle](const HttpRequest& request) { return handle(context_, request); };
+  };
+  add("/api/v1/query", kGet | kPost, with_context(handle_query));
+  add("/api/v1/query_range", kGet | kPost, with_context(handle_query_range));
+  add("/api/v1/labels", kGet | kPost, with_context(handle_labels));
+  add("/api/v1/series", kGet | kPost, with_context(handle_series));
+  add("/api/v1/metadata", kGet, with_context(handle_metadata));
+  add(
+      "/api/v1/label/*", kGet, [this](const HttpRequest& request) { return answer_label_values(request); },
+      "/api/v1/label/:name/values");
+}
+
+void Server::Impl::add_status_routes() {
+  add("/api/v1/targets", kGet, [this](const HttpRequest& request) {
+    return handle_targets(context_, request, options_.external_url, http_.ports().at(0));
+  });
+  add("/api/v1/scrape_pools", kGet, [this](const HttpRequest&) { return handle_scrape_pools(context_); });
+  add("/api/v1/status/buildinfo", kGet, [this](const HttpRequest&) { return handle_build_info(options_); });
+  add("/api/v1/status/config", kGet, [this](const HttpRequest&) { return handle_config(context_); });
+  add("/api/v1/status/flags", kGet, [this](const HttpRequest&) { return handle_flags(context_); });
+  add("/api/v1/status/runtimeinfo", kGet,
+      [this](const HttpRequest&) { return handle_runtime_info(context_, start_time_); });
+  add("/api/v1/status/tsdb", kGet, [this](const HttpRequest&) { return handle_tsdb_status(context_); });
+
+  // What Grafana asks a Prometheus for and what there is none of yet.
+  auto constant = [](std::string_view data) { return [data](const HttpRequest&) { return api_success(data); }; };
+  add("/api/v1/rules", kGet, constant(R"({"groups":[]})"));
+  add("/api/v1/alerts", kGet, constant(R"({"alerts":[]})"));
+  add("/api/v1/alertmanagers", kGet, constant(R"({"activeAlertmanagers":[],"droppedAlertmanagers":[]})"));
+  add("/api/v1/query_exemplars", kGet | kPost, constant("[]"));
+
+  add("/metrics", kGet, [this](const HttpRequest&) {
+    HttpResponse response = text_answer(200, context_.metrics.render());
+    response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+    return response;
+  });
+}
+
+void Server::Impl::add_lifecycle_routes() {
+  add("/-/healthy", kGet, [](const HttpRequest&) { return text_answer(200, "Pipit is Healthy.\n"); });
+  add("/-/ready", kGet, [this](const HttpRequest&) {
+    return ready_ ? text_answer(200, "Pipit is Ready.\n") : text_answer(503, "Service Unavailable");
+  });
+  for (std::string_view path : {"/-/reload", "/-/quit"}) {
+    add(std::string(path), kGet | kPost | kPut, [this, path](const HttpRequest& request) {
+      if (request.method == "GET" || request.method == "HEAD") {
+        return text_answer(405, "Only POST or PUT requests allowed");
+      }
+      if (!options_.enable_lifecycle) return text_answer(403, "Lifecycle API is not enabled.");
+      return path == "/-/reload" ? answer_reload() : answer_quit();
+    });
+  }
+}
+
+void Server::Impl::add_page_routes() {
+  std::string home = (options_.external_url.empty() ? prefix_ : external_path_) + "/graph";
+  add("/", kGet, [home](const HttpRequest&) { return redirect(home); });
+  add("/query", kGet, [home](const HttpRequest&) { return redirect(home); });
+  add("/graph", kGet, [this](const HttpRequest&) { return answer_page("graph.html"); });
+  add("/targets", kGet, [this](const HttpRequest&) { return answer_page("targets.html"); });
+  add(
+      "/assets/*", kGet, [this](const HttpRequest& request) { return answer_asset(request.path); }, "/assets");
+}
+
+// ---- answering -----------------------------------------------------------------------------------------------
+
+HttpResponse Server::Impl::answer(const HttpRequest& request) {
+  auto start = std::chrono::steady_clock::now();
+  HandlerMetrics* metrics = &not_found_metrics_;
+  HttpResponse response = route(request, metrics);
+  response.headers.emplace_back("X-Content-Type-Options", "nosniff");
+  std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  metrics->count(response.status, seconds.count());
+  return response;
+}
+
+HttpResponse Server::Impl::route(const HttpRequest& request, HandlerMetrics*& metrics) {
+  std::string_view path = request.path;
+  if (!path.starts_with(prefix_)) {
+    return path == "/" ? redirect(prefix_ + "/") : text_answer(404, "404 page not found\n");
+  }
+  path.remove_prefix(prefix_.size());
+  if (path.empty()) path = "/";
+  bool is_api = path.starts_with(kApi);
+
+  const Route* found = find_route(path);
+  HttpResponse response;
+  if (is_api && request.method == "OPTIONS") {
+    response.status = 204;
+  } else if (!found) {
+    response = text_answer(404, "404 page not found\n");
+  } else {
+    metrics = found->metrics.get();
+    unsigned method = request.method == "GET" || request.method == "HEAD" ? unsigned{kGet}
+                      : request.method == "POST"                          ? unsigned{kPost}
+                      : request.method == "PUT"                           ? unsigned{kPut}
+                                                                          : 0u;
+    if ((found->methods & method) == 0) {
+      response = text_answer(405, "Method Not Allowed\n");
+      response.headers.emplace_back("Allow",
+                                    found->methods & kPost ? "GET, HEAD, POST, OPTIONS" : "GET, HEAD, OPTIONS");
+    } else if (is_api && !ready_) {
+      response = text_answer(503, "Service Unavailable");
+    } else if (is_api && !request.form_status.ok()) {
+      response = api_error(request.form_status.error());
+    } else {
+      response = found->handle(request);
+    }
+  }
+  if (is_api) add_cors_headers(request, response);
+  return response;
+}
+
+const Server::Impl::Route* Server::Impl::find_route(std::string_view path) const {
+  for (const Route& route : routes_) {
+    std::string_view pattern = route.path;
+    bool matches = path == pattern;
+    if (pattern.ends_with('*')) {
+      pattern.remove_suffix(1);
+      matches = path.starts_with(pattern) && path.size() > pattern.size();
+    }
+    if (matches) return &route;
+  }
+  return nullptr;
+}
+
+/// Queries read the store and may take long; everything else is answered from memory.
+bool Server::Impl::is_slow(std::string_view target) const {
+  if (!target.starts_with(prefix_)) return false;
+  target.remove_prefix(prefix_.size());
+  for (std::string_view start : {"/api/v1/query", "/api/v1/series", "/api/v1/label", "/api/v1/metadata"}) {
+    if (target.starts_with(start)) return true;
+  }
+  return false;
+}
+
+HttpResponse Server::Impl::answer_label_values(const HttpRequest& request) const {
+  std::string_view path = std::string_view(request.path).substr(prefix_.size());
+  if (!path.ends_with(kValuesSuffix) || path.size() < kLabelPath.size() + kValuesSuffix.size()) {
+    return text_answer(404, "404 page not found\n");
+  }
+  path.remove_prefix(kLabelPath.size());
+  path.remove_suffix(kValuesSuffix.size());
+  return handle_label_values(context_, request, path);
+}
+
+HttpResponse Server::Impl::answer_reload() const {
+  Status status = context_.reload ? context_.reload() : Status();
+  if (status.ok()) return text_answer(200, "");
+  return text_answer(500, "failed to reload config: " + status.error().message + "\n");
+}
+
+HttpResponse Server::Impl::answer_quit() const {
+  if (context_.quit) context_.quit();
+  return text_answer(200, "Requesting termination... Goodbye!");
+}
+
+HttpResponse Server::Impl::answer_page(std::string_view name) const {
+  HttpResponse response = text_answer(200, render_page(name, options_.page_title, options_.version));
+  response.content_type = "text/html; charset=utf-8";
+  response.headers.emplace_back("Cache-Control", "no-cache");
+  add_page_headers(response);
+  return response;
+}
+
+HttpResponse Server::Impl::answer_asset(std::string_view path) const {
+  const WebAsset* asset = find_web_asset(path.substr(path.rfind('/') + 1));
+  if (!asset || asset->name.ends_with(".html")) return text_answer(404, "404 page not found\n");
+  HttpResponse response = text_answer(200, std::string(asset->content));
+  response.content_type = asset->content_type;
+  response.headers.emplace_back("Cache-Control", "no-cache");
+  return response;
+}
+
+void Server::Impl::add_cors_headers(const HttpRequest& request, HttpResponse& response) const {
+  response.headers.emplace_back("Vary", "Origin");
+  if (request.origin.empty()) return;
+  bool any = cors_origin_->pattern() == ".*";
+  if (!any && !cors_origin_->full_match(request.origin)) return;
+  response.headers.emplace_back("Access-Control-Allow-Headers", "Accept, Authorization, Content-Type, Origin");
+  response.headers.emplace_back("Access-Control-Allow-Methods", "GET, POST, OPTIONS");
+  response.headers.emplace_back("Access-Control-Expose-Headers", "Date");
+  response.headers.emplace_back("Access-Control-Allow-Origin", any ? std::string("*") : request.origin);
+}
+
+Server::Server(ServerOptions options, ServerContext context)
+    : impl_(std::make_unique<Impl>(std::move(options), std::move(context))) {}
+
+Server::~Server() { stop(); }
+
+Status Server::start() { return impl_->start(); }
+
+void Server::set_ready() { impl_->set_ready(); }
+
+void Server::stop() { impl_->stop(); }
+
+std::vector<int> Server::ports() const { return impl_->ports(); }
+
+}  // namespace pipit

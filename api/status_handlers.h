@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "api/http_message.h"
+#include "api/server.h"
+
+namespace pipit {
+
+// Handlers of /api/v1 about the server itself. All are thread-safe.
+
+/// `own_url` is how others reach the server, `own_port` where it listens: local targets are shown by it.
+HttpResponse handle_targets(const ServerContext& context, const HttpRequest& request, std::string_view own_url,
+                            int own_port);
+HttpResponse handle_scrape_pools(const ServerContext& context);
+HttpResponse handle_build_info(const ServerOptions& options);
+HttpResponse handle_config(const ServerContext& context);
+HttpResponse handle_flags(const ServerContext& context);
+HttpResponse handle_runtime_info(const ServerContext& context, TimestampMs start_time);
+HttpResponse handle_tsdb_status(const ServerContext& context);
+
+/// A scrape URL as others can reach it: of a target on this machine's loopback, the host becomes that of `own_url`.
+std::string global_url(std::string_view scrape_url, std::string_view own_url, int own_port);
+
+}  // namespace pipit

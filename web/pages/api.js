@@ -1,0 +1,48 @@
+// What the pages share: asking the API, making elements, writing series and numbers.
+
+export async function ask(path, parameters, signal) {
+  const body = new URLSearchParams(parameters);
+  const options = { signal, method: parameters ? "POST" : "GET", body: parameters ? body : undefined };
+  let answer;
+  try {
+    answer = await fetch("api/v1/" + path, options);
+  } catch (failure) {
+    if (failure.name === "AbortError") throw failure;
+    throw new Error("The server can't be reached.");
+  }
+  const type = answer.headers.get("Content-Type") || "";
+  if (!type.startsWith("application/json")) throw new Error(answer.status + " " + (await answer.text()).trim());
+  const envelope = await answer.json();
+  if (envelope.status !== "success") throw new Error(envelope.error);
+  return envelope;
+}
+
+// Text only: no markup from data ever reaches the page.
+export function element(name, properties = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(properties)) {
+    if (key.includes("-") || key === "role" || key === "scope") made.setAttribute(key, value);
+    else made[key] = value;
+  }
+  made.append(...children);
+  return made;
+}
+
+export const byId = (id) => document.getElementById(id);
+
+const isPlainName = (name) => /^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(name);
+
+export function seriesName(labels) {
+  const { __name__: metric = "", ...rest } = labels;
+  const parts = Object.entries(rest).map(([name, value]) =>
+    (isPlainName(name) ? name : JSON.stringify(name)) + "=" + JSON.stringify(value));
+  if (metric && !isPlainName(metric)) parts.unshift(JSON.stringify(metric));
+  const head = isPlainName(metric) ? metric : "";
+  return head + (parts.length || !head ? "{" + parts.join(", ") + "}" : "");
+}
+
+export function showError(text) {
+  const box = byId("error");
+  box.replaceChildren(text);
+  box.classList.toggle("hidden", !text);
+}
