@@ -202,4 +202,10 @@ Result<std::vector<RelabelConfig>> build_relabel_configs(const YamlNode* list, c
   return steps;
 }
 
+std::optional<Error> check_relabel_list(const YamlNode& node, std::string_view key, const SchemaChecker& checker) {
+  const auto steps = build_relabel_configs(node.find(key), checker, checker.legacy_names);
+  if (steps.ok()) return std::nullopt;
+  return steps.error();
+}
+
 }  // namespace pipit

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+#include <string_view>
 #include <vector>
 
 #include "config/schema.h"
@@ -12,5 +14,8 @@ namespace pipit {
 /// action needs and forbids, and what a label name may be (`legacy_names`: the old charset only).
 Result<std::vector<RelabelConfig>> build_relabel_configs(const YamlNode* list, const SchemaChecker& checker,
                                                          bool legacy_names);
+
+/// The fault of the list under `key` of a section that Pipit does not act on yet.
+std::optional<Error> check_relabel_list(const YamlNode& node, std::string_view key, const SchemaChecker& checker);
 
 }  // namespace pipit

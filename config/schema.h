@@ -115,6 +115,14 @@ extern const Section kScrapeConfigSection;
 /// Authentication, TLS, proxies, headers: part of everything that makes HTTP requests.
 extern const Section kHttpClientSection;
 extern const Section kTlsSection;
+extern const Section kSigV4Section;
+extern const Section kWriteRelabelSection;
+extern const Section kRemoteWriteSection;
+extern const Section kRemoteReadSection;
+extern const Section kStorageSection;
+extern const Section kTracingSection;
+extern const Section kOtlpSection;
+extern const Section kRuntimeSection;
 /// The keys `static_configs` and `*_sd_configs`.
 extern const Section kDiscoverySection;
 

@@ -80,7 +80,11 @@ class Emitter {
   /// Plain text that can't be mistaken for anything else in a block.
   static bool is_safe(std::string_view text) {
     if (text.empty()) return true;
-    if (std::string_view(" -?:,[]{}#&*!|>'\"%@`").find(text.front()) != std::string_view::npos) return false;
+    if (std::string_view(" ,[]{}#&*!|>'\"%@`").find(text.front()) != std::string_view::npos) return false;
+    // A negative number must stay one, but "- x" is a list.
+    const bool indicator = std::string_view("-?:").find(text.front()) != std::string_view::npos;
+    if (indicator && (text.size() == 1 || text[1] == ' ')) return false;
+    if (text.starts_with("---") || text.starts_with("...")) return false;
     if (text.back() == ' ' || text.back() == ':') return false;
     for (const char c : text) {
       if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return false;

@@ -1,0 +1,213 @@
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <memory>
+#include <span>
+#include <system_error>
+
+#include "api/listener.h"
+#include "api/server.h"
+#include "model/duration.h"
+#include "query/engine.h"
+#include "scrape/scrape_manager.h"
+#include "storage/store.h"
+#include "telemetry/log.h"
+#include "telemetry/metrics.h"
+#include "tools/prometheus_data.h"
+#include "tools/serve_configuration.h"
+#include "tools/serve_flags.h"
+#include "tools/serve_options.h"
+#include "tools/subcommands.h"
+#include "tools/version.h"
+
+namespace pipit {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kWrongUsage = 2;
+
+/// The signals that the main thread waits for. Blocked before any thread starts, so that all threads inherit it.
+class Signals {
+ public:
+  Signals() {
+    ::sigemptyset(&set_);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&set_, signal);
+    ::pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+    ::signal(SIGPIPE, SIG_IGN);
+  }
+
+  int wait() const {
+    int signal = 0;
+    while (::sigwait(&set_, &signal) != 0) {
+    }
+    return signal;
+  }
+
+  /// From now on SIGTERM and SIGINT end the process at once.
+  void release() const { ::pthread_sigmask(SIG_UNBLOCK, &set_, nullptr); }
+
+ private:
+  sigset_t set_;
+};
+
+int fail(const std::string& message) {
+  log_error(message);
+  return kFailed;
+}
+
+/// Takes the ports before the store is opened, so that a second Pipit ends at once and touches nothing. They are given
+/// back just before the server takes them.
+Result<std::vector<Listener>> reserve_ports(const std::vector<std::string>& addresses) {
+  std::vector<Listener> listeners;
+  for (const std::string& address : addresses) {
+    auto listener = listen_on(address);
+    if (!listener.ok()) return listener.error();
+    listeners.push_back(std::move(*listener));
+  }
+  return listeners;
+}
+
+/// Makes the data directory and makes sure that it can be written.
+Status prepare_directory(const std::filesystem::path& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) {
+    return Error{ErrorKind::unavailable, "cannot make the data directory " + path.string() + ": " + error.message() +
+                                             "; choose another with --storage.tsdb.path"};
+  }
+  if (::access(path.c_str(), R_OK | W_OK | X_OK) != 0) {
+    return Error{ErrorKind::unavailable, "the data directory " + path.string() +
+                                             " cannot be written: " + std::generic_category().message(errno) +
+                                             "; change its owner or choose another with --storage.tsdb.path"};
+  }
+  return {};
+}
+
+StoreOptions store_options(const ServeOptions& options, const Config& config) {
+  StoreOptions store;
+  store.path = options.data_path / "pipit";
+  store.retention = config.retention_time.value_or(options.retention.value_or(kDefaultRetention));
+  return store;
+}
+
+void log_ports(const ServerOptions& options, const std::vector<int>& ports) {
+  for (std::size_t i = 0; i < ports.size() && i < options.listen_addresses.size(); ++i) {
+    const std::string& address = options.listen_addresses[i];
+    log_info("Listening", {{"address", address.substr(0, address.rfind(':') + 1) + std::to_string(ports[i])}});
+  }
+}
+
+/// Runs until a signal ends it. Reloads on SIGHUP.
+void run(const Signals& signals, ServedConfiguration& configuration) {
+  for (;;) {
+    const int signal = signals.wait();
+    if (signal != SIGHUP) {
+      log_info("Stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
+      return;
+    }
+    // A refused configuration is logged there, and nobody else waits for the answer.
+    static_cast<void>(configuration.reload());
+  }
+}
+
+int serve(const ServeOptions& options, const ParsedFlags& flags, const Signals& signals) {
+  const TimestampMs started = now_ms();
+  log_info("Starting Pipit", {{"version", pipit_version()}, {"pid", static_cast<int>(::getpid())}});
+  for (const std::string& line : flags.ignored()) log_warn(line);
+
+  MetricsRegistry metrics;
+  register_process_metrics(metrics);
+  metrics.gauge("pipit_build_info", "1, with the version as label.", {{"version", std::string(pipit_version())}})
+      .set(1);
+  ServedConfiguration configuration(options.config_file, metrics);
+  auto config = configuration.load();
+  if (!config.ok()) return fail(config.error().message);
+  configuration.adopt(*config);
+
+  auto reserved = reserve_ports(options.server.listen_addresses);
+  if (!reserved.ok()) return fail(reserved.error().message);
+  if (const Status status = prepare_directory(options.data_path); !status.ok()) return fail(status.error().message);
+  if (const std::string found = describe_prometheus_data(options.data_path); !found.empty()) {
+    log_info("Found Prometheus's own data, which is neither read nor changed",
+             {{"path", options.data_path.string()}, {"found", found}});
+  }
+  auto store = Store::open(store_options(options, *config), metrics);
+  if (!store.ok()) return fail(store.error().message);
+  const StoreStats stats = (*store)->stats();
+  log_info("Opened the store", {{"path", (options.data_path / "pipit").string()},
+                                {"series", stats.head_series},
+                                {"replayed_records", stats.replayed_records},
+                                {"replay_ms", stats.replay_time}});
+
+  EngineOptions engine_options = options.engine;
+  engine_options.default_subquery_step = config->evaluation_interval;
+  const Engine engine(**store, engine_options, metrics);
+  ScrapeManager scraping(**store, metrics, {.user_agent = "Pipit/" + std::string(pipit_version())});
+  configuration.attach(scraping);
+
+  ServerContext context{.engine = engine,
+                        .source = **store,
+                        .store = store->get(),
+                        .scraping = &scraping,
+                        .metrics = metrics,
+                        .config_text = [&configuration] { return configuration.redacted_text(); },
+                        .flags = flags.all(),
+                        .reload = [&configuration] { return configuration.reload(); },
+                        .quit = [] { ::kill(::getpid(), SIGTERM); },
+                        .reload_state = [&configuration] { return configuration.state(); }};
+  Server server(options.server, std::move(context));
+  reserved->clear();
+  if (const Status status = server.start(); !status.ok()) return fail(status.error().message);
+  log_ports(options.server, server.ports());
+  scraping.apply(*config);
+  *config = Config();
+  server.set_ready();
+  log_info("Ready", {{"after_ms", now_ms() - started}});
+
+  run(signals, configuration);
+  signals.release();
+  const TimestampMs stopping = now_ms();
+  server.stop();
+  scraping.stop();
+  const Status closed = (*store)->close();
+  if (!closed.ok()) return fail("the store did not close cleanly: " + closed.error().message);
+  log_info("Stopped", {{"after_ms", now_ms() - stopping}});
+  return 0;
+}
+
+}  // namespace
+
+int run_serve(int argc, char** argv) {
+  const std::span<const char* const> arguments(argv + 1, argv + argc);
+  for (const char* const argument : arguments) {
+    const std::string_view word = argument;
+    if (word == "--help" || word == "-h" || word == "--help-long" || word == "--help-man") {
+      std::printf(
+          "usage: pipit [serve] [flags]\n\nScrapes targets, stores their samples and answers PromQL over HTTP, in "
+          "Prometheus's place and with its flags.\n%s",
+          flags_help(serve_flags()).c_str());
+      return 0;
+    }
+    if (word == "--version") {
+      std::printf("pipit %s, with the flags, configuration, PromQL and HTTP API of Prometheus %s\n",
+                  std::string(pipit_version()).c_str(), std::string(kPrometheusVersion).c_str());
+      return 0;
+    }
+  }
+  const auto wrong_usage = [](const Error& error) {
+    std::fprintf(stderr, "pipit: %s\nTry pipit serve --help.\n", error.message.c_str());
+    return kWrongUsage;
+  };
+  const auto flags = ParsedFlags::parse(serve_flags(), arguments);
+  if (!flags.ok()) return wrong_usage(flags.error());
+  const auto options = build_serve_options(*flags);
+  if (!options.ok()) return wrong_usage(options.error());
+  configure_log(options->log_level, options->log_format);
+  const Signals signals;
+  return serve(*options, *flags, signals);
+}
+
+}  // namespace pipit

@@ -1,0 +1,85 @@
+#include "tools/serve_configuration.h"
+
+#include "model/duration.h"
+#include "telemetry/log.h"
+
+namespace pipit {
+
+ServedConfiguration::ServedConfiguration(std::string path, MetricsRegistry& metrics)
+    : path_(std::move(path)),
+      successful_(metrics.gauge("pipit_config_last_reload_successful",
+                                "Whether the last attempt to load the configuration succeeded.")),
+      success_time_(metrics.gauge("pipit_config_last_reload_success_timestamp_seconds",
+                                  "When the configuration was last loaded.")) {}
+
+Result<Config> ServedConfiguration::load() {
+  auto config = load_config(path_);
+  if (!config.ok()) return config;
+  for (const ConfigWarning& warning : config->warnings) log_warn(warning.message);
+  return config;
+}
+
+void ServedConfiguration::adopt(const Config& config) {
+  std::size_t targets = 0;
+  for (const ScrapeConfig& job : config.scrape_configs) {
+    for (const TargetGroup& group : job.static_configs) targets += group.targets.size();
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    redacted_text_ = config.redacted_text;
+    state_ = {true, now_ms()};
+    evaluation_interval_ = config.evaluation_interval;
+    retention_time_ = config.retention_time;
+    success_time_.set(static_cast<double>(state_.time) / 1000);
+  }
+  successful_.set(1);
+  log_info("Loaded the configuration", {{"file", path_},
+                                        {"jobs", config.scrape_configs.size()},
+                                        {"targets", targets},
+                                        {"warnings", config.warnings.size()}});
+}
+
+void ServedConfiguration::attach(ScrapeManager& scraping) {
+  const std::lock_guard lock(reload_mutex_);
+  scraping_ = &scraping;
+}
+
+Status ServedConfiguration::reload() {
+  const std::lock_guard one_at_a_time(reload_mutex_);
+  if (scraping_ == nullptr) return Error{ErrorKind::unavailable, "not started yet"};
+  auto config = load();
+  if (!config.ok()) {
+    successful_.set(0);
+    {
+      const std::lock_guard lock(mutex_);
+      state_.success = false;
+    }
+    log_error("The new configuration is refused, the old one stays", {{"err", config.error()}});
+    return config.error();
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    // The store and the query engine take these once, when they start.
+    if (config->retention_time != retention_time_) {
+      log_warn("storage.tsdb.retention.time of the configuration takes effect with the next start");
+    }
+    if (config->evaluation_interval != evaluation_interval_) {
+      log_warn("global.evaluation_interval takes effect as the step of subqueries with the next start");
+    }
+  }
+  scraping_->apply(*config);
+  adopt(*config);
+  return {};
+}
+
+std::string ServedConfiguration::redacted_text() const {
+  const std::lock_guard lock(mutex_);
+  return redacted_text_;
+}
+
+ReloadState ServedConfiguration::state() const {
+  const std::lock_guard lock(mutex_);
+  return state_;
+}
+
+}  // namespace pipit

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <mutex>
+#include <string>
+
+#include "api/server.h"
+#include "config/config.h"
+#include "model/result.h"
+#include "scrape/scrape_manager.h"
+#include "telemetry/metrics.h"
+
+namespace pipit {
+
+/// The configuration that the server runs with, and its reloading. Thread-safe.
+class ServedConfiguration {
+ public:
+  /// `metrics` must outlive this.
+  ServedConfiguration(std::string path, MetricsRegistry& metrics);
+
+  /// Reads the file for the start. On an error nothing is kept.
+  Result<Config> load();
+  /// Makes `config` the one that runs.
+  void adopt(const Config& config);
+  /// From now on `reload` applies what it reads to `scraping`, which must outlive this.
+  void attach(ScrapeManager& scraping);
+  /// Reads the file again. A configuration with a mistake is logged and refused, and the old one stays.
+  Status reload();
+
+  std::string redacted_text() const;
+  ReloadState state() const;
+
+ private:
+  const std::string path_;
+  Gauge& successful_;
+  Gauge& success_time_;
+  mutable std::mutex mutex_;  ///< of what is below
+  std::mutex reload_mutex_;   ///< one reload at a time
+  ScrapeManager* scraping_ = nullptr;
+  std::string redacted_text_;
+  ReloadState state_;
+  DurationMs evaluation_interval_ = 0;
+  std::optional<DurationMs> retention_time_;
+};
+
+}  // namespace pipit

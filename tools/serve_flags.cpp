@@ -1,0 +1,119 @@
+// Source of names, types and defaults: Prometheus 3.14, cmd/prometheus/main.go.
+
+#include "tools/serve_flags.h"
+
+namespace pipit {
+namespace {
+
+using enum FlagType;
+
+constexpr std::string_view kNoGo = "has no effect: there is no Go runtime to tune";
+constexpr std::string_view kNoBlocks = "has no effect: Pipit keeps its data in RocksDB, not in Prometheus's blocks";
+constexpr std::string_view kNoRules = "is not supported yet: rules are not evaluated";
+constexpr std::string_view kNoAlerts = "is not supported yet: no alerts are sent";
+constexpr std::string_view kNoRemoteRead = "is not supported yet: remote read is not answered";
+constexpr std::string_view kNoAgent = "is not supported: Pipit always stores and answers queries";
+constexpr std::string_view kNoConsoles = "has no effect: there are no console templates";
+
+constexpr FlagSpec kFlags[] = {
+    {"config.file", text, "prometheus.yml", "The configuration file, as Prometheus reads it."},
+    {"config.auto-reload-interval", duration, "30s", "",
+     "has no effect: SIGHUP or POST /-/reload reloads the configuration"},
+
+    {"storage.tsdb.path", text, "data/",
+     "The data directory. Pipit uses the folder \"pipit\" in it and leaves the rest alone."},
+    {"storage.tsdb.retention.time", duration, "",
+     "How long samples are kept; 15d when neither this nor storage.tsdb.retention.time of the configuration file is "
+     "set."},
+    {"storage.tsdb.retention", duration, "", "The old name of --storage.tsdb.retention.time.", "", "", false, true},
+    {"storage.tsdb.retention.size", size, "", "", "is not supported yet: only the age of samples limits the store"},
+    {"storage.tsdb.no-lockfile", boolean, "false", "", "has no effect: the store is always locked"},
+    {"storage.tsdb.head-chunks-write-queue-size", integer, "0", "", kNoBlocks},
+    {"storage.tsdb.delay-compact-file.path", text, "", "", kNoBlocks},
+    {"storage.tsdb.min-block-duration", duration, "2h", "", kNoBlocks, "", false, true},
+    {"storage.tsdb.max-block-duration", duration, "", "", kNoBlocks, "", false, true},
+    {"storage.tsdb.max-block-chunk-segment-size", size, "", "", kNoBlocks, "", false, true},
+    {"storage.tsdb.wal-segment-size", size, "", "", kNoBlocks, "", false, true},
+    {"storage.tsdb.allow-overlapping-compaction", boolean, "true", "", kNoBlocks, "", false, true},
+    {"storage.tsdb.allow-overlapping-blocks", boolean, "true", "", kNoBlocks, "", false, true},
+    {"storage.tsdb.wal-compression", boolean, "true", "", kNoBlocks, "", false, true},
+    {"storage.tsdb.wal-compression-type", choice, "snappy", "", kNoBlocks, "snappy|zstd", false, true},
+    {"storage.tsdb.samples-per-chunk", integer, "120", "", kNoBlocks, "", false, true},
+    {"storage.tsdb.delayed-compaction.max-percent", integer, "10", "", kNoBlocks, "", false, true},
+    {"storage.tsdb.block-reload-interval", duration, "1m", "", kNoBlocks, "", false, true},
+    {"storage.agent.path", text, "data-agent/", "", kNoAgent},
+    {"storage.agent.wal-compression", boolean, "true", "", kNoAgent},
+    {"storage.agent.wal-compression-type", choice, "snappy", "", kNoAgent, "snappy|zstd", false, true},
+    {"storage.agent.wal-segment-size", size, "", "", kNoAgent, "", false, true},
+    {"storage.agent.wal-truncate-frequency", duration, "", "", kNoAgent, "", false, true},
+    {"storage.agent.retention.min-time", duration, "", "", kNoAgent},
+    {"storage.agent.retention.max-time", duration, "", "", kNoAgent},
+    {"storage.agent.no-lockfile", boolean, "false", "", kNoAgent},
+    {"storage.remote.flush-deadline", duration, "1m", "", "is not supported yet: remote write sends nothing"},
+    {"storage.remote.read-sample-limit", integer, "5e7", "", kNoRemoteRead},
+    {"storage.remote.read-concurrent-limit", integer, "10", "", kNoRemoteRead},
+    {"storage.remote.read-max-bytes-in-frame", integer, "1048576", "", kNoRemoteRead},
+
+    {"web.listen-address", text, "0.0.0.0:9090", "HOST:PORT to answer HTTP on. May be given several times.", "", "",
+     true},
+    {"web.external-url", text, "",
+     "The URL under which browsers reach Pipit, for links; its path is the route prefix."},
+    {"web.route-prefix", text, "",
+     "What the paths of all pages begin with; by default the path of --web.external-url."},
+    {"web.page-title", text, "Pipit", "The title of the pages."},
+    {"web.cors.origin", text, ".*",
+     "A regular expression, matched as a whole: the origins whose pages a browser lets read the answers."},
+    {"web.read-timeout", duration, "5m",
+     "How long a request may take to arrive, and how long a connection may be idle."},
+    {"web.max-connections", integer, "512", "How many connections may be open at once."},
+    {"web.enable-lifecycle", boolean, "false", "Lets POST /-/reload and POST /-/quit reload and end the program."},
+    {"web.enable-admin-api", boolean, "false", "", "is not supported yet: the admin API is not there"},
+    {"web.enable-remote-write-receiver", boolean, "false", "", "is not supported yet: remote write is not received"},
+    {"web.remote-write-receiver.accepted-protobuf-messages", choice, "prometheus.WriteRequest", "",
+     "is not supported yet: remote write is not received", "prometheus.WriteRequest|io.prometheus.write.v2.Request",
+     true},
+    {"web.enable-otlp-receiver", boolean, "false", "", "is not supported yet: OTLP is not received"},
+    {"web.config.file", text, "", "",
+     "is not supported yet: the server answers everyone, without TLS and without a password"},
+    {"web.max-notifications-subscribers", integer, "16", "", "has no effect: there are no live notifications"},
+    {"web.user-assets", text, "", "", "is not supported yet: nothing is served under /user"},
+    {"web.console.templates", text, "consoles", "", kNoConsoles},
+    {"web.console.libraries", text, "console_libraries", "", kNoConsoles},
+
+    {"query.timeout", duration, "2m", "How long a query may take."},
+    {"query.max-samples", integer, "50000000", "How many samples a query may hold at once."},
+    {"query.max-concurrency", integer, "20", "How many queries may run at once."},
+    {"query.lookback-delta", duration, "5m", "How far back an instant selector looks for the latest sample."},
+
+    {"rules.alert.for-outage-tolerance", duration, "1h", "", kNoRules},
+    {"rules.alert.for-grace-period", duration, "10m", "", kNoRules},
+    {"rules.alert.resend-delay", duration, "1m", "", kNoRules},
+    {"rules.max-concurrent-evals", integer, "4", "", kNoRules},
+    {"alertmanager.notification-queue-capacity", integer, "10000", "", kNoAlerts},
+    {"alertmanager.notification-batch-size", integer, "256", "", kNoAlerts},
+    {"alertmanager.drain-notification-queue-on-shutdown", boolean, "true", "", kNoAlerts},
+    {"alertmanager.timeout", text, "", "", kNoAlerts, "", false, true},
+
+    {"scrape.adjust-timestamps", boolean, "true", "", "has no effect: timestamps are always aligned", "", false, true},
+    {"scrape.timestamp-tolerance", duration, "2ms", "", "has no effect: the tolerance is fixed", "", false, true},
+    {"scrape.discovery-reload-interval", duration, "5s", "", "has no effect: targets are updated at once", "", false,
+     true},
+    {"scrape.name-escaping-scheme", choice, "values", "", "has no effect: names are asked for as they are",
+     "values|underscores|dots", false, true},
+
+    {"enable-feature", text, "", "", "has no effect: what Pipit has of Prometheus's optional features is always on", "",
+     true},
+    {"agent", boolean, "false", "", kNoAgent},
+    {"auto-gomaxprocs", boolean, "true", "", kNoGo},
+    {"auto-gomemlimit", boolean, "true", "", kNoGo},
+    {"auto-gomemlimit.ratio", number, "0.9", "", kNoGo},
+
+    {"log.level", choice, "info", "Lines below this are not logged.", "", "debug|info|warn|error"},
+    {"log.format", choice, "logfmt", "How lines are written.", "", "logfmt|json"},
+};
+
+}  // namespace
+
+std::span<const FlagSpec> serve_flags() { return kFlags; }
+
+}  // namespace pipit

@@ -1,0 +1,138 @@
+#include "tools/serve_options.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "model/matcher.h"
+#include "tools/version.h"
+
+namespace pipit {
+namespace {
+
+// Prometheus's bound, too: more overflows its nanoseconds.
+constexpr DurationMs kMaxRetention = 100LL * 365 * 24 * 3600 * 1000;
+
+Error wrong(std::string_view flag, const std::string& what) {
+  return bad_data("flag --" + std::string(flag) + ": " + what);
+}
+
+/// HOST:PORT, :PORT or [IPV6]:PORT.
+Status check_address(const std::string& address) {
+  const auto fail = [&address](const char* what) {
+    return wrong("web.listen-address", std::string(what) + " (got \"" + address + "\"); write it as HOST:PORT");
+  };
+  const std::size_t colon = address.rfind(':');
+  if (colon == std::string::npos) return fail("the port is missing");
+  const std::string_view host = std::string_view(address).substr(0, colon);
+  if (host.find(':') != std::string_view::npos && !(host.starts_with('[') && host.ends_with(']'))) {
+    return fail("an IPv6 address needs brackets");
+  }
+  const std::string_view port = std::string_view(address).substr(colon + 1);
+  unsigned number = 0;
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
+  if (port.empty() || error != std::errc() || end != port.data() + port.size() || number > 65535) {
+    return fail("the port must be a number from 0 to 65535");
+  }
+  return {};
+}
+
+Status check_external_url(std::string_view url) {
+  const auto fail = [url](const char* what) {
+    return wrong("web.external-url", std::string(what) + " (got \"" + std::string(url) + "\")");
+  };
+  if (url.empty()) return {};
+  for (const char quote : {'"', '\''}) {
+    if (url.front() == quote || url.back() == quote) return fail("the URL must not begin or end with quotes");
+  }
+  const bool printable = std::all_of(url.begin(), url.end(), [](char c) { return c > ' ' && c != 0x7f; });
+  if (!printable) return fail("a URL has no blanks");
+  const std::size_t scheme = url.find("://");
+  if (scheme == std::string_view::npos) {
+    if (url.front() == '/') return {};
+    return fail("the URL must begin with http:// or https://, or be a path");
+  }
+  if (url.substr(0, scheme) != "http" && url.substr(0, scheme) != "https") {
+    return fail("the URL must begin with http:// or https://");
+  }
+  const std::string_view rest = url.substr(scheme + 3);
+  if (rest.empty() || rest.front() == '/') return fail("the host is missing");
+  return {};
+}
+
+Result<unsigned> positive_count(const ParsedFlags& flags, std::string_view name) {
+  const double number = flags.number(name);
+  if (number < 1 || number > 1e9) return wrong(name, "must be from 1 to 1000000000");
+  return static_cast<unsigned>(number);
+}
+
+Result<std::optional<DurationMs>> retention_of(const ParsedFlags& flags) {
+  for (const std::string_view name : {"storage.tsdb.retention.time", "storage.tsdb.retention"}) {
+    if (!flags.given(name)) continue;
+    const DurationMs retention = flags.duration_ms(name);
+    if (retention < 0) return wrong(name, "must not be negative");
+    // 0 means "not set" to Prometheus.
+    if (retention > 0) return std::optional<DurationMs>(std::min(retention, kMaxRetention));
+  }
+  return std::optional<DurationMs>();
+}
+
+Status read_server_options(const ParsedFlags& flags, ServerOptions& server) {
+  server.listen_addresses = flags.texts("web.listen-address");
+  for (const std::string& address : server.listen_addresses) {
+    if (const Status status = check_address(address); !status.ok()) return status;
+  }
+  server.external_url = flags.text("web.external-url");
+  if (const Status status = check_external_url(server.external_url); !status.ok()) return status;
+  server.route_prefix = flags.text("web.route-prefix");
+  server.page_title = flags.text("web.page-title");
+  server.version = pipit_version();
+  server.cors_origin = flags.text("web.cors.origin");
+  if (const auto regex = Regex::compile(server.cors_origin); !regex.ok()) {
+    return wrong("web.cors.origin", regex.error().message);
+  }
+  server.read_timeout = flags.duration_ms("web.read-timeout");
+  if (server.read_timeout <= 0) return wrong("web.read-timeout", "must be more than 0");
+  const auto connections = positive_count(flags, "web.max-connections");
+  if (!connections.ok()) return connections.error();
+  server.max_connections = *connections;
+  server.enable_lifecycle = flags.boolean("web.enable-lifecycle");
+  return {};
+}
+
+Status read_engine_options(const ParsedFlags& flags, EngineOptions& engine) {
+  engine.lookback_delta = flags.duration_ms("query.lookback-delta");
+  if (engine.lookback_delta <= 0) return wrong("query.lookback-delta", "must be more than 0");
+  engine.timeout = flags.duration_ms("query.timeout");
+  if (engine.timeout <= 0) return wrong("query.timeout", "must be more than 0");
+  const auto samples = positive_count(flags, "query.max-samples");
+  if (!samples.ok()) return samples.error();
+  engine.max_samples = *samples;
+  const auto concurrency = positive_count(flags, "query.max-concurrency");
+  if (!concurrency.ok()) return concurrency.error();
+  engine.max_concurrency = *concurrency;
+  return {};
+}
+
+}  // namespace
+
+Result<ServeOptions> build_serve_options(const ParsedFlags& flags) {
+  ServeOptions options;
+  options.config_file = flags.text("config.file");
+  if (options.config_file.empty()) return wrong("config.file", "must name a file");
+  options.data_path = std::filesystem::path(flags.text("storage.tsdb.path"));
+  if (options.data_path.empty()) return wrong("storage.tsdb.path", "must name a directory");
+  auto retention = retention_of(flags);
+  if (!retention.ok()) return retention.error();
+  options.retention = *retention;
+  const auto level = parse_log_level(flags.text("log.level"));
+  if (!level.ok()) return level.error();
+  options.log_level = *level;
+  const auto format = parse_log_format(flags.text("log.format"));
+  if (!format.ok()) return format.error();
+  options.log_format = *format;
+  if (const Status status = read_server_options(flags, options.server); !status.ok()) return status.error();
+  if (const Status status = read_engine_options(flags, options.engine); !status.ok()) return status.error();
+  return options;
+}
+
+}  // namespace pipit

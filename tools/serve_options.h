@@ -1,0 +1,32 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "api/server.h"
+#include "model/result.h"
+#include "query/engine.h"
+#include "telemetry/log.h"
+#include "tools/flags.h"
+
+namespace pipit {
+
+/// What the flags of `pipit serve` ask for.
+struct ServeOptions {
+  std::string config_file;
+  std::filesystem::path data_path;      ///< --storage.tsdb.path
+  std::optional<DurationMs> retention;  ///< of the flags; the configuration file has precedence
+  LogLevel log_level = LogLevel::info;
+  LogFormat log_format = LogFormat::logfmt;
+  EngineOptions engine;
+  ServerOptions server;
+};
+
+/// How long samples are kept when nobody says.
+inline constexpr DurationMs kDefaultRetention = 15LL * 24 * 3600 * 1000;
+
+/// Errors (bad_data) are of wrong usage: they name the flag, what is wrong with its value and what it should be.
+Result<ServeOptions> build_serve_options(const ParsedFlags& flags);
+
+}  // namespace pipit
