@@ -1,0 +1,241 @@
+#include <algorithm>
+
+#include "query/binary.h"
+#include "query/grouping.h"
+#include "query/row_store.h"
+
+namespace pipit {
+namespace {
+
+/// Arithmetic and comparisons of two vectors.
+///
+/// The side that has one series for each match group (the right one, the left one with group_right) is held; the
+/// other, the "many" side, streams past it. A group may have several series on either side as long as they have no
+/// sample at the same step.
+class VectorBinary : public Operator {
+ public:
+  VectorBinary(QueryContext& context, const BinaryExpr& binary, OperatorPtr left, OperatorPtr right,
+               const StepGrid& grid)
+      : context_(context),
+        binary_(binary),
+        matching_(*binary.matching),
+        key_of_(context, matching_),
+        swapped_(matching_.cardinality == MatchCardinality::one_to_many),
+        one_to_one_(matching_.cardinality == MatchCardinality::one_to_one),
+        many_(swapped_ ? std::move(right) : std::move(left)),
+        one_(swapped_ ? std::move(left) : std::move(right)),
+        steps_(grid.count),
+        words_(mask_words(grid.count)),
+        store_(context, grid.count),
+        many_present_(words_, 0),
+        include_(intern_all(matching_.include, context.symbols())) {}
+
+  bool next(Block& out) override {
+    if (one_) {
+      read_one_side(out);
+      one_.reset();
+    }
+    out.reset(steps_);
+    bool anything = store_.size() > 0 || matching_.fill_right.has_value();
+    while (anything && !many_done_ && !out.full() && !context_.failed()) read_many_side(out);
+    if (!many_done_ && anything) return !context_.failed() && !out.empty();
+    finish(out);
+    return !context_.failed() && !out.empty();
+  }
+
+ private:
+  struct Group {
+    std::vector<std::size_t> rows;  // of the store
+    std::vector<MaskWord> present;  // steps at which the one side has a sample
+    std::vector<MaskWord> matched;  // steps at which the many side had one
+  };
+  /// Two series of the one side with samples at the same steps: an error if the many side has any sample then.
+  struct Conflict {
+    std::size_t row_a;
+    std::size_t row_b;
+  };
+
+  void read_one_side(Block& block) {
+    while (one_->next(block)) {
+      for (std::size_t row = 0; row < block.rows(); ++row) {
+        if (!store_.add(block, row)) return;
+        add_to_group(store_.size() - 1);
+      }
+    }
+  }
+
+  void add_to_group(std::size_t index) {
+    const auto& row = store_.rows()[index];
+    auto [group, is_new] = groups_.find_or_add(key_of_.key(row.labels.labels));
+    if (is_new) {
+      group->present.resize(words_);
+      group->matched.resize(words_);
+    }
+    auto overlap = common(group->present.data(), row.mask.data());
+    if (mask_any(overlap.data(), words_)) {
+      for (std::size_t other : group->rows) {
+        auto shared = common(store_.rows()[other].mask.data(), row.mask.data());
+        if (mask_any(shared.data(), words_)) conflicts_.push_back({other, index});
+      }
+      // The query fails unless the many side is empty, so that more conflicts add nothing but work.
+      if (conflicts_.size() > kMaxConflicts) context_.fail(conflict_error(conflicts_.front()));
+    }
+    for (std::size_t w = 0; w < words_; ++w) group->present[w] |= row.mask[w];
+    group->rows.push_back(index);
+  }
+
+  void read_many_side(Block& out) {
+    if (!many_->next(many_block_)) {
+      many_done_ = true;
+      return;
+    }
+    for (std::size_t row = 0; row < many_block_.rows() && !context_.failed(); ++row) {
+      const MaskWord* mask = many_block_.mask(row);
+      for (std::size_t w = 0; w < words_; ++w) many_present_[w] |= mask[w];
+      Group* group = groups_.find(key_of_.key(many_block_.labels(row).labels));
+      if (group != nullptr) match(row, *group, out);
+      if (matching_.fill_right) fill_one(row, group, out);
+    }
+  }
+
+  void match(std::size_t row, Group& group, Block& out) {
+    const MaskWord* mask = many_block_.mask(row);
+    if (one_to_one_) {
+      for (std::size_t w = 0; w < words_; ++w) {
+        if ((group.matched[w] & mask[w] & group.present[w]) == 0) continue;
+        return context_.fail(execution_error(
+            "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)"));
+      }
+    }
+    for (std::size_t w = 0; w < words_; ++w) group.matched[w] |= mask[w];
+    for (std::size_t index : group.rows) {
+      const auto& one = store_.rows()[index];
+      auto both = common(mask, one.mask.data());
+      if (!mask_any(both.data(), words_)) continue;
+      emit(many_block_.labels(row), many_block_.values(row), one.labels.labels, one.values.data(), both, out);
+    }
+  }
+
+  /// The many side's samples without a partner meet the value of fill_right.
+  void fill_one(std::size_t row, const Group* group, Block& out) {
+    const MaskWord* mask = many_block_.mask(row);
+    std::vector<MaskWord> alone(mask, mask + words_);
+    for (std::size_t w = 0; group != nullptr && w < words_; ++w) alone[w] &= ~group->present[w];
+    if (!mask_any(alone.data(), words_)) return;
+    std::vector<double> filled(steps_, *matching_.fill_right);
+    const auto& labels = many_block_.labels(row);
+    emit(labels, many_block_.values(row), key_of_.key(labels.labels), filled.data(), alone, out);
+  }
+
+  /// The one side's samples without a partner meet the value of fill_left.
+  void fill_many(const Group& group, Block& out) {
+    std::vector<double> filled(steps_, *matching_.fill_left);
+    for (std::size_t index : group.rows) {
+      const auto& one = store_.rows()[index];
+      std::vector<MaskWord> alone = one.mask;
+      for (std::size_t w = 0; w < words_; ++w) alone[w] &= ~group.matched[w];
+      if (!mask_any(alone.data(), words_)) continue;
+      RowLabels labels{key_of_.key(one.labels.labels), false};
+      emit(labels, filled.data(), one.labels.labels, one.values.data(), alone, out);
+    }
+  }
+
+  void finish(Block& out) {
+    bool fills = matching_.fill_left || matching_.fill_right;
+    for (const auto& conflict : conflicts_) {
+      const auto& rows = store_.rows();
+      auto steps = common(rows[conflict.row_a].mask.data(), rows[conflict.row_b].mask.data());
+      auto hit = common(steps.data(), many_present_.data());
+      if (fills || mask_any(hit.data(), words_)) return context_.fail(conflict_error(conflict));
+    }
+    if (!matching_.fill_left) return;
+    for (; filled_groups_ < groups_.groups().size() && !out.full(); ++filled_groups_) {
+      fill_many(groups_.groups()[filled_groups_], out);
+    }
+  }
+
+  void emit(const RowLabels& many_labels, const double* many, const LabelSet& one_labels, const double* one,
+            const std::vector<MaskWord>& mask, Block& out) {
+    LabelSet labels = result_labels(many_labels.labels, one_labels);
+    if (!one_to_one_ && !admit(labels, mask)) return;
+    auto row = out.add_row(std::move(labels), many_labels.drop_name || drops_name(binary_));
+    std::copy(mask.begin(), mask.end(), out.mask(row));
+    const double* a = swapped_ ? one : many;
+    const double* b = swapped_ ? many : one;
+    combine_cells(binary_.op, binary_.return_bool, a, b, a, out.values(row), out.mask(row), steps_);
+    if (!mask_any(out.mask(row), words_)) out.remove_last_row();
+  }
+
+  /// Watches that grouping labels keep the many side's series apart.
+  bool admit(const LabelSet& labels, const std::vector<MaskWord>& mask) {
+    auto [entry, is_new] = admitted_.try_emplace(labels, mask);
+    for (std::size_t w = 0; !is_new && w < words_; ++w) {
+      if ((entry->second[w] & mask[w]) != 0) {
+        context_.fail(execution_error("multiple matches for labels: grouping labels must ensure unique matches"));
+        return false;
+      }
+      entry->second[w] |= mask[w];
+    }
+    return true;
+  }
+
+  LabelSet result_labels(const LabelSet& many, const LabelSet& one) const {
+    LabelSet labels = many;
+    if (one_to_one_) {
+      std::erase_if(labels, [&](const LabelPair& l) {
+        const auto& texts = matching_.labels;
+        bool listed = std::find(texts.begin(), texts.end(), context_.symbols().text(l.name)) != texts.end();
+        return listed != matching_.on;
+      });
+    }
+    for (SymbolId name : include_) set_label(labels, name, get_label(one, name), context_.symbols());
+    return labels;
+  }
+
+  std::vector<MaskWord> common(const MaskWord* a, const MaskWord* b) const {
+    std::vector<MaskWord> both(words_);
+    for (std::size_t w = 0; w < words_; ++w) both[w] = a[w] & b[w];
+    return both;
+  }
+
+  Error conflict_error(const Conflict& conflict) {
+    const auto& symbols = context_.symbols();
+    const LabelSet* a = &store_.rows()[conflict.row_a].labels.labels;
+    const LabelSet* b = &store_.rows()[conflict.row_b].labels.labels;
+    if (labels_less(*b, *a, symbols)) std::swap(a, b);
+    return execution_error("found duplicate series for the match group " + labels_text(key_of_.key(*a), symbols) +
+                           " on the " + (swapped_ ? "left" : "right") + " hand-side of the operation: [" +
+                           labels_text(*a, symbols) + ", " + labels_text(*b, symbols) +
+                           "];many-to-many matching not allowed: matching labels must be unique on one side");
+  }
+
+  static constexpr std::size_t kMaxConflicts = 64;
+  QueryContext& context_;
+  const BinaryExpr& binary_;
+  const VectorMatching& matching_;
+  Grouping key_of_;
+  bool swapped_;
+  bool one_to_one_;
+  OperatorPtr many_;
+  OperatorPtr one_;
+  std::size_t steps_;
+  std::size_t words_;
+  RowStore store_;
+  GroupTable<Group> groups_;
+  std::vector<Conflict> conflicts_;
+  std::vector<MaskWord> many_present_;
+  std::vector<SymbolId> include_;
+  std::unordered_map<LabelSet, std::vector<MaskWord>, LabelSetHash> admitted_;
+  Block many_block_;
+  bool many_done_ = false;
+  std::size_t filled_groups_ = 0;
+};
+
+}  // namespace
+
+OperatorPtr make_vector_binary(QueryContext& context, const BinaryExpr& binary, OperatorPtr left, OperatorPtr right,
+                               const StepGrid& grid) {
+  return std::make_unique<VectorBinary>(context, binary, std::move(left), std::move(right), grid);
+}
+
+}  // namespace pipit

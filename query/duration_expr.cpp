@@ -1,0 +1,79 @@
+#include "query/duration_expr.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "query/function_table.h"
+
+namespace pipit {
+namespace {
+
+Result<double> seconds_of(const Expr& expr, const QueryRequest& request);
+
+Result<double> seconds_of_call(const Call& call, const QueryRequest& request) {
+  std::string_view name = call.function->name;
+  if (name == "step") return static_cast<double>(request.step) / 1000;
+  if (name == "range") return static_cast<double>(request.end - request.start) / 1000;
+  auto a = seconds_of(*call.args[0], request);
+  if (!a.ok()) return a;
+  auto b = seconds_of(*call.args[1], request);
+  if (!b.ok()) return b;
+  return name == "min_of" ? std::min(*a, *b) : std::max(*a, *b);
+}
+
+Result<double> seconds_of_binary(const BinaryExpr& binary, const QueryRequest& request) {
+  auto a = seconds_of(*binary.lhs, request);
+  if (!a.ok()) return a;
+  auto b = seconds_of(*binary.rhs, request);
+  if (!b.ok()) return b;
+  switch (binary.op) {
+    case BinaryOp::add:
+      return *a + *b;
+    case BinaryOp::sub:
+      return *a - *b;
+    case BinaryOp::mul:
+      return *a * *b;
+    case BinaryOp::div:
+      if (*b == 0) return execution_error("division by zero");
+      return *a / *b;
+    case BinaryOp::mod:
+      if (*b == 0) return execution_error("modulo by zero");
+      return std::fmod(*a, *b);
+    case BinaryOp::pow:
+      return std::pow(*a, *b);
+    default:
+      return execution_error("unexpected operator in a duration: " + std::string(binary_op_text(binary.op)));
+  }
+}
+
+Result<double> seconds_of(const Expr& expr, const QueryRequest& request) {
+  if (const auto* e = expr.as<NumberLiteral>()) return e->value;
+  if (const auto* e = expr.as<ParenExpr>()) return seconds_of(*e->expr, request);
+  if (const auto* e = expr.as<Call>()) return seconds_of_call(*e, request);
+  if (const auto* e = expr.as<BinaryExpr>()) return seconds_of_binary(*e, request);
+  if (const auto* e = expr.as<UnaryExpr>()) {
+    auto inner = seconds_of(*e->expr, request);
+    if (!inner.ok() || !e->negative) return inner;
+    return -*inner;
+  }
+  return execution_error("unexpected expression in a duration");
+}
+
+}  // namespace
+
+Result<DurationMs> evaluate_duration(const DurationExpr& duration, const QueryRequest& request) {
+  if (!duration.expr) return duration.constant;
+  auto seconds = seconds_of(*duration.expr, request);
+  if (!seconds.ok()) return seconds.error();
+  constexpr double kLimit = 9.2e15;  // what milliseconds in 64 bits can express
+  if (!(std::fabs(*seconds) < kLimit)) return execution_error("duration out of range");
+  return static_cast<DurationMs>(std::llround(*seconds * 1000));
+}
+
+Result<DurationMs> evaluate_positive_duration(const DurationExpr& duration, const QueryRequest& request) {
+  auto value = evaluate_duration(duration, request);
+  if (value.ok() && *value <= 0) return execution_error("duration must be greater than 0");
+  return value;
+}
+
+}  // namespace pipit

@@ -1,0 +1,153 @@
+#include "query/engine.h"
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+
+#include "query/answer.h"
+#include "query/parser.h"
+#include "query/planner.h"
+#include "query/query_context.h"
+#include "query/query_gate.h"
+#include "query/step_invariance.h"
+#include "telemetry/metrics.h"
+
+namespace pipit {
+namespace {
+
+using Clock = QueryContext::Clock;
+
+struct EngineMetrics {
+  explicit EngineMetrics(MetricsRegistry& registry)
+      : running(registry.gauge("pipit_engine_queries", "Queries that run now or wait for their turn.")),
+        concurrent_max(registry.gauge("pipit_engine_queries_concurrent_max", "How many queries may run at a time.")),
+        succeeded(outcome(registry, "success")),
+        failed(outcome(registry, "error")),
+        timed_out(outcome(registry, "timeout")),
+        canceled(outcome(registry, "canceled")),
+        samples_read(registry.counter("pipit_engine_query_samples_total", "Samples that queries have read.")),
+        duration(registry.histogram("pipit_engine_query_duration_seconds", "How long queries took, with their wait.",
+                                    {0.001, 0.01, 0.1, 1, 10, 100})) {}
+
+  static Counter& outcome(MetricsRegistry& registry, const char* result) {
+    return registry.counter("pipit_engine_queries_total", "Queries that have ended, by their result.",
+                            {{"result", result}});
+  }
+  Counter& of(ErrorKind kind) {
+    return kind == ErrorKind::timeout ? timed_out : kind == ErrorKind::canceled ? canceled : failed;
+  }
+
+  Gauge& running;
+  Gauge& concurrent_max;
+  Counter& succeeded;
+  Counter& failed;
+  Counter& timed_out;
+  Counter& canceled;
+  Counter& samples_read;
+  Histogram& duration;
+};
+
+/// The steps of a request, or why there can't be any.
+Result<StepGrid> grid_of(const QueryRequest& request) {
+  if (request.step < 0) return bad_data("zero or negative query resolution step widths are not accepted");
+  if (request.end < request.start) return bad_data("end timestamp must not be before start time");
+  if (!request.is_range()) return StepGrid{request.start, 1, 1};
+  // Unsigned, as the distance of two times may not fit otherwise.
+  std::uint64_t steps = (static_cast<std::uint64_t>(request.end) - static_cast<std::uint64_t>(request.start)) /
+                        static_cast<std::uint64_t>(request.step);
+  if (steps > static_cast<std::uint64_t>(Engine::kMaxPointsPerSeries)) {
+    return bad_data(
+        "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)");
+  }
+  return StepGrid{request.start, request.step, static_cast<std::size_t>(steps) + 1};
+}
+
+/// What a range query can't be: `expected type, got` in upstream's words.
+Status check_type(const Expr& expr, const QueryRequest& request) {
+  if (!request.is_range()) return {};
+  if (expr.type == ValueType::scalar || expr.type == ValueType::instant_vector) return {};
+  return bad_data("invalid expression type " + quoted(value_type_name(expr.type)) +
+                  " for range query, must be Scalar or instant Vector");
+}
+
+void evaluate(QueryContext& context, const Expr& expr, const StepGrid& grid, QueryResult& result) {
+  Planner planner(context);
+  bool is_range = context.request().is_range();
+  switch (expr.type) {
+    case ValueType::string:
+      result.type = ResultType::string;
+      result.text = without_parens(expr).as<StringLiteral>()->value;
+      result.string_time = grid.start;
+      return;
+    case ValueType::scalar:
+      result.type = is_range ? ResultType::matrix : ResultType::scalar;
+      return collect_scalar(planner.scalar(expr, grid), grid, result);
+    case ValueType::range_vector:
+      return collect_samples(context, *planner.range(expr, grid).samples, result);
+    case ValueType::instant_vector: {
+      auto root = planner.vector(expr, grid);
+      return is_range ? collect_matrix(context, *root, grid, result) : collect_vector(context, *root, grid, result);
+    }
+  }
+}
+
+}  // namespace
+
+class Engine::Impl {
+ public:
+  Impl(const Queryable& source, const EngineOptions& options, MetricsRegistry& registry)
+      : source_(source), options_(options), gate_(std::max(1U, options.max_concurrency)), metrics_(registry) {
+    metrics_.concurrent_max.set(std::max(1U, options.max_concurrency));
+  }
+
+  Result<QueryResult> query(const QueryRequest& request) {
+    auto begin = Clock::now();
+    metrics_.running.add(1);
+    auto result = run(request, begin);
+    metrics_.running.add(-1);
+    metrics_.duration.observe(std::chrono::duration<double>(Clock::now() - begin).count());
+    (result.ok() ? metrics_.succeeded : metrics_.of(result.error().kind)).add();
+    return result;
+  }
+
+ private:
+  Result<QueryResult> run(const QueryRequest& request, Clock::time_point begin) {
+    auto grid = grid_of(request);
+    if (!grid.ok()) return grid.error();
+    auto expr = parse_query(request.expr);
+    if (!expr.ok()) return expr.error();
+    if (auto status = check_type(**expr, request); !status.ok()) return status.error();
+    DurationMs timeout = request.timeout > 0 ? std::min(request.timeout, options_.timeout) : options_.timeout;
+    auto deadline = begin + std::chrono::milliseconds(timeout);
+    if (auto status = gate_.enter(deadline, request.canceled); !status.ok()) return status.error();
+    auto result = evaluate_within_gate(request, **expr, *grid, deadline);
+    gate_.leave();
+    return result;
+  }
+
+  Result<QueryResult> evaluate_within_gate(const QueryRequest& request, const Expr& expr, const StepGrid& grid,
+                                           Clock::time_point deadline) {
+    QueryContext context(source_, request, options_, deadline);
+    QueryResult result;
+    evaluate(context, expr, grid, result);
+    metrics_.samples_read.add(static_cast<double>(context.samples_read()));
+    if (context.failed()) return context.error();
+    result.symbols = context.shared_symbols();
+    result.warnings = context.annotations().take_warnings();
+    result.infos = context.annotations().take_infos();
+    return result;
+  }
+
+  const Queryable& source_;
+  EngineOptions options_;
+  QueryGate gate_;
+  EngineMetrics metrics_;
+};
+
+Engine::Engine(const Queryable& source, EngineOptions options, MetricsRegistry& metrics)
+    : impl_(std::make_unique<Impl>(source, options, metrics)) {}
+Engine::~Engine() = default;
+
+Result<QueryResult> Engine::query(const QueryRequest& request) const { return impl_->query(request); }
+
+}  // namespace pipit

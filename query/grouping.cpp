@@ -1,0 +1,17 @@
+#include "query/grouping.h"
+
+#include <algorithm>
+
+namespace pipit {
+
+LabelSet Grouping::key(const LabelSet& labels) const {
+  LabelSet key;
+  for (const auto& label : labels) {
+    bool named = std::find(names_.begin(), names_.end(), label.name) != names_.end();
+    bool keep = without_ ? !named && !context_.is_metadata_label(label.name) : named;
+    if (keep) key.push_back(label);
+  }
+  return key;
+}
+
+}  // namespace pipit

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+
+#include "model/symbol_table.h"
+
+namespace pipit {
+
+// Operations on the labels of a query's series, as ids of its SymbolTable.
+
+/// Hashes the ids: good within one query only.
+struct LabelSetHash {
+  std::size_t operator()(const LabelSet& labels) const;
+};
+
+/// The value's id, 0 ("") when there is no such label.
+SymbolId get_label(const LabelSet& labels, SymbolId name);
+/// Adds, replaces or (with value 0) removes a label; keeps the order.
+void set_label(LabelSet& labels, SymbolId name, SymbolId value, const SymbolTable& symbols);
+inline void remove_label(LabelSet& labels, SymbolId name) {
+  std::erase_if(labels, [name](const LabelPair& l) { return l.name == name; });
+}
+
+/// By the texts of names, then values, as Prometheus orders series.
+bool labels_less(const LabelSet& a, const LabelSet& b, const SymbolTable& symbols);
+
+/// `{a="b", c="d"}`, the metric's name as `__name__` among them, as in error messages.
+std::string labels_text(const LabelSet& labels, const SymbolTable& symbols);
+
+/// `names` as ids.
+std::vector<SymbolId> intern_all(std::span<const std::string> names, SymbolTable& symbols);
+
+}  // namespace pipit

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <optional>
+
+#include "query/ast.h"
+#include "query/operator.h"
+#include "query/query_context.h"
+#include "query/sample_stream.h"
+#include "query/scalar_column.h"
+#include "query/window.h"
+
+namespace pipit {
+
+struct FunctionSpec;
+
+/// Turns a checked expression into operators for a grid of steps. The expression must outlive them.
+///
+/// Scalars are computed while planning, so that an operator has its arguments as columns. What does not depend on the
+/// step is planned for one step and repeated. A selector that is written twice is read twice: sharing one cursor
+/// between two places is the seam for that, `vector_selector` and `range_selector` being the only ones that open
+/// cursors.
+///
+/// After a failure (QueryContext::failed) the results are empty and not to be used.
+class Planner {
+ public:
+  explicit Planner(QueryContext& context) : context_(context) {}
+
+  OperatorPtr vector(const Expr& expr, const StepGrid& grid);
+  ScalarColumn scalar(const Expr& expr, const StepGrid& grid);
+
+  struct Range {
+    SampleStreamPtr samples;
+    RangeWindow window;
+  };
+  /// A range selector or a subquery.
+  Range range(const Expr& expr, const StepGrid& grid);
+
+ private:
+  OperatorPtr vector_selector(const VectorSelector& selector, const StepGrid& grid, bool timestamps);
+  Range range_selector(const MatrixSelector& matrix, const StepGrid& grid);
+  Range subquery(const SubqueryExpr& subquery, const StepGrid& grid);
+  OperatorPtr aggregate(const AggregateExpr& aggregate, const StepGrid& grid);
+  OperatorPtr binary(const BinaryExpr& binary, const StepGrid& grid);
+  OperatorPtr call(const Expr& expr, const Call& call, const StepGrid& grid);
+  OperatorPtr range_call(const Call& call, const StepGrid& grid);
+  OperatorPtr label_call(const Call& call, const StepGrid& grid);
+  OperatorPtr sort_call(const Expr& expr, const Call& call, const StepGrid& grid);
+  OperatorPtr histogram_call(const Call& call, const StepGrid& grid);
+  OperatorPtr histogram_quantiles(const Call& call, const StepGrid& grid);
+  OperatorPtr timestamp_call(const Call& call, const StepGrid& grid);
+  OperatorPtr absent_call(const Call& call, const StepGrid& grid);
+  ScalarColumn scalar_call(const Call& call, const StepGrid& grid);
+  std::vector<ScalarColumn> scalars(const std::vector<ExprPtr>& args, std::size_t first, const StepGrid& grid);
+
+  /// The labels that absent(), absent_over_time() give: what `expr` asks for with `=`, once each.
+  LabelSet labels_of_absent(const Expr& expr);
+  std::optional<TimestampMs> at_time(const AtModifier& at) const;
+  OperatorPtr refuse(std::string message);
+
+  QueryContext& context_;
+};
+
+}  // namespace pipit

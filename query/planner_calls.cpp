@@ -1,0 +1,203 @@
+#include <algorithm>
+#include <numbers>
+
+#include "model/number.h"
+#include "query/binary.h"
+#include "query/classic_histogram.h"
+#include "query/function_table.h"
+#include "query/instant_functions.h"
+#include "query/label_set.h"
+#include "query/planner.h"
+#include "query/range_function.h"
+#include "query/selector.h"
+#include "query/step_invariance.h"
+
+namespace pipit {
+namespace {
+
+const std::string& text_of(const Expr& expr) { return without_parens(expr).as<StringLiteral>()->value; }
+
+std::vector<std::string> texts_of(const std::vector<ExprPtr>& args, std::size_t first) {
+  std::vector<std::string> texts;
+  for (std::size_t i = first; i < args.size(); ++i) texts.push_back(text_of(*args[i]));
+  return texts;
+}
+
+std::string not_supported(const Call& call) {
+  return "function \"" + std::string(call.function->name) + "\" is not supported yet";
+}
+
+}  // namespace
+
+OperatorPtr Planner::call(const Expr& expr, const Call& call, const StepGrid& grid) {
+  if (!call.function->implemented) return refuse(not_supported(call));
+  std::string_view name = call.function->name;
+  if (find_range_function(name) != nullptr) return range_call(call, grid);
+  if (name == "absent" || name == "absent_over_time") return absent_call(call, grid);
+  if (name == "timestamp") return timestamp_call(call, grid);
+  if (name == "vector") return make_vector_of_scalar(scalar(*call.args[0], grid), grid);
+  if (name.starts_with("label_")) return label_call(call, grid);
+  if (name.starts_with("sort")) return sort_call(expr, call, grid);
+  if (name.starts_with("histogram_")) return histogram_call(call, grid);
+  if (auto* function = find_math_function(name)) return make_sample_function(vector(*call.args[0], grid), function);
+  if (auto* function = find_calendar_function(name)) {
+    if (!call.args.empty()) return make_sample_function(vector(*call.args[0], grid), function);
+    std::vector<double> now(grid.count);
+    for (std::size_t i = 0; i < grid.count; ++i) now[i] = function(static_cast<double>(grid.time(i)) / 1000);
+    return make_vector_of_scalar(ScalarColumn(std::move(now)), grid);
+  }
+  if (name == "round" || name.starts_with("clamp")) {
+    auto input = vector(*call.args[0], grid);
+    return make_bounded_function(name, std::move(input), scalars(call.args, 1, grid));
+  }
+  return refuse(not_supported(call));
+}
+
+OperatorPtr Planner::range_call(const Call& call, const StepGrid& grid) {
+  RangeFunctionCall planned;
+  planned.function = find_range_function(call.function->name);
+  Range input;
+  for (const auto& arg : call.args) {
+    if (arg->type == ValueType::range_vector) {
+      planned.range_position = arg->position;
+      input = range(*arg, grid);
+    } else {
+      planned.args.push_back(scalar(*arg, grid));
+    }
+  }
+  if (context_.failed()) return make_empty();
+  if (planned.function->name == "quantile_over_time") {
+    remark_bad_quantiles(context_, planned.args[0], call.args[0]->position);
+  }
+  if (planned.function->name == "double_exponential_smoothing") {
+    constexpr const char* kFactors[] = {"smoothing", "trend"};
+    for (std::size_t k = 0; k < 2; ++k) {
+      if (planned.args[k].min() > 0 && planned.args[k].max() < 1) continue;
+      return refuse("invalid " + std::string(kFactors[k]) + " factor. Expected: 0 < " + (k == 0 ? "sf" : "tf") +
+                    " < 1, got: " + format_float_g(planned.args[k].first()));
+    }
+  }
+  return make_range_function(context_, std::move(planned), std::move(input.samples), grid, input.window);
+}
+
+OperatorPtr Planner::absent_call(const Call& call, const StepGrid& grid) {
+  LabelSet labels = labels_of_absent(*call.args[0]);
+  if (call.function->name == "absent") return make_absent(vector(*call.args[0], grid), grid, std::move(labels));
+  auto input = range(*call.args[0], grid);
+  return make_absent_over_time(context_, std::move(input.samples), grid, input.window, std::move(labels));
+}
+
+LabelSet Planner::labels_of_absent(const Expr& expr) {
+  const Expr* selected = &expr;
+  if (const auto* matrix = expr.as<MatrixSelector>()) selected = matrix->selector.get();
+  const auto* selector = selected->as<VectorSelector>();
+  if (selector == nullptr) return {};
+  auto& symbols = context_.symbols();
+  LabelSet labels;
+  std::vector<SymbolId> seen;
+  for (const auto& matcher : selector->matchers) {
+    SymbolId name = symbols.intern(matcher.name());
+    if (name == context_.name_id()) continue;
+    bool first = std::find(seen.begin(), seen.end(), name) == seen.end();
+    bool equal = matcher.type() == MatchType::equal;
+    set_label(labels, name, first && equal ? symbols.intern(matcher.value()) : 0, symbols);
+    if (equal) seen.push_back(name);
+  }
+  return labels;
+}
+
+OperatorPtr Planner::timestamp_call(const Call& call, const StepGrid& grid) {
+  const Expr& argument = without_parens(*call.args[0]);
+  if (const auto* selector = argument.as<VectorSelector>()) return vector_selector(*selector, grid, true);
+  return make_evaluation_timestamp(vector(argument, grid), grid);
+}
+
+OperatorPtr Planner::label_call(const Call& call, const StepGrid& grid) {
+  auto input = vector(*call.args[0], grid);
+  if (call.function->name == "label_replace") {
+    LabelReplace replace{text_of(*call.args[1]), text_of(*call.args[2]), text_of(*call.args[3]),
+                         text_of(*call.args[4])};
+    return make_label_replace(context_, std::move(input), replace);
+  }
+  return make_label_join(context_, std::move(input), text_of(*call.args[1]), text_of(*call.args[2]),
+                         texts_of(call.args, 3));
+}
+
+OperatorPtr Planner::sort_call(const Expr& expr, const Call& call, const StepGrid& grid) {
+  auto input = vector(*call.args[0], grid);
+  if (grid.count > 1) {
+    context_.annotations().warn("sort is ineffective for range queries since results are always ordered by labels",
+                                expr.position);
+    return input;
+  }
+  std::string_view name = call.function->name;
+  bool descending = name.ends_with("_desc");
+  if (name.starts_with("sort_by_label")) {
+    return make_sort_by_label(context_, std::move(input), texts_of(call.args, 1), descending);
+  }
+  return make_sort(context_, std::move(input), descending);
+}
+
+OperatorPtr Planner::histogram_call(const Call& call, const StepGrid& grid) {
+  std::string_view name = call.function->name;
+  if (name == "histogram_quantiles") return histogram_quantiles(call, grid);
+  if (name == "histogram_quantile") {
+    HistogramQuantiles planned;
+    planned.quantiles.push_back({scalar(*call.args[0], grid), 0, call.args[0]->position});
+    planned.vector_position = call.args[1]->position;
+    return make_histogram_quantiles(context_, vector(*call.args[1], grid), std::move(planned));
+  }
+  if (name == "histogram_fraction") {
+    auto lower = scalar(*call.args[0], grid);
+    auto upper = scalar(*call.args[1], grid);
+    return make_histogram_fraction(context_, vector(*call.args[2], grid), std::move(lower), std::move(upper),
+                                   call.args[2]->position);
+  }
+  return refuse(not_supported(call));
+}
+
+OperatorPtr Planner::histogram_quantiles(const Call& call, const StepGrid& grid) {
+  HistogramQuantiles planned;
+  planned.vector_position = call.args[0]->position;
+  planned.label_name = context_.symbols().intern(text_of(*call.args[1]));
+  for (std::size_t i = 2; i < call.args.size(); ++i) {
+    // The label's value is the quantile, so that it must be one and the same at all steps.
+    if (!is_step_invariant(*call.args[i])) {
+      return refuse("histogram_quantiles: a quantile that changes from step to step is not supported yet");
+    }
+    auto q = scalar(*call.args[i], grid);
+    auto text = format_float_g(q.first());
+    if (text.find_first_not_of("-0123456789") == std::string::npos) text += ".0";
+    planned.quantiles.push_back({std::move(q), context_.symbols().intern(text), call.args[i]->position});
+  }
+  return make_histogram_quantiles(context_, vector(*call.args[0], grid), std::move(planned));
+}
+
+ScalarColumn Planner::scalar_call(const Call& call, const StepGrid& grid) {
+  std::string_view name = call.function->name;
+  const auto& request = context_.request();
+  auto seconds = [](DurationMs ms) { return static_cast<double>(ms) / 1000; };
+  if (!call.function->implemented) {
+    refuse(not_supported(call));
+    return ScalarColumn();
+  }
+  if (name == "pi") return ScalarColumn(std::numbers::pi);
+  if (name == "start") return ScalarColumn(seconds(request.start));
+  if (name == "end") return ScalarColumn(seconds(request.end));
+  if (name == "step") return ScalarColumn(seconds(request.step));
+  if (name == "range") return ScalarColumn(seconds(request.end - request.start));
+  if (name == "scalar") return scalar_of_vector(vector(*call.args[0], grid), grid);
+  if (name == "time") {
+    std::vector<double> times(grid.count);
+    for (std::size_t i = 0; i < grid.count; ++i) times[i] = seconds(grid.time(i));
+    return ScalarColumn(std::move(times));
+  }
+  if (name == "min_of" || name == "max_of") {
+    auto a = scalar(*call.args[0], grid);
+    return extreme_of_scalars(a, scalar(*call.args[1], grid), name == "max_of");
+  }
+  refuse(not_supported(call));
+  return ScalarColumn();
+}
+
+}  // namespace pipit

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string_view>
+
+#include "model/result.h"
+#include "model/symbol_table.h"
+#include "query/annotations.h"
+#include "query/engine.h"
+#include "query/step_grid.h"
+#include "storage/queryable.h"
+
+namespace pipit {
+
+/// What all operators of one running query share: the source, symbols, limits, remarks and the first error.
+/// Belongs to the query's thread.
+class QueryContext {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// `request` and `source` must outlive the context.
+  QueryContext(const Queryable& source, const QueryRequest& request, const EngineOptions& options,
+               Clock::time_point deadline);
+
+  const Queryable& source() const { return source_; }
+  const QueryRequest& request() const { return request_; }
+  DurationMs lookback() const { return lookback_; }
+  DurationMs default_subquery_step() const { return default_subquery_step_; }
+  std::uint64_t max_samples() const { return max_samples_; }
+
+  SymbolTable& symbols() { return *symbols_; }
+  std::shared_ptr<SymbolTable> shared_symbols() const { return symbols_; }
+  SymbolId name_id() const { return name_id_; }
+  SymbolId type_id() const { return type_id_; }
+  SymbolId unit_id() const { return unit_id_; }
+  /// `__name__`, `__type__`, `__unit__`: what says which metric a series is of, and goes when the name goes.
+  bool is_metadata_label(SymbolId name) const { return name == name_id_ || name == type_id_ || name == unit_id_; }
+
+  Annotations& annotations() { return annotations_; }
+
+  bool failed() const { return failed_; }
+  /// Ends the query. The first error stays.
+  void fail(Error error);
+  const Error& error() const { return error_; }
+
+  /// False when the query is over: failed, canceled or past its deadline. Call it about once a series.
+  bool check();
+
+  /// Counts cells (a value of a series at a step, or a sample) that stay in memory; fails the query over the limit.
+  bool hold(std::uint64_t cells);
+  void release(std::uint64_t cells) { held_ -= cells; }
+
+  void count_samples_read(std::uint64_t n) { samples_read_ += n; }
+  std::uint64_t samples_read() const { return samples_read_; }
+
+ private:
+  const Queryable& source_;
+  const QueryRequest& request_;
+  DurationMs lookback_;
+  DurationMs default_subquery_step_;
+  std::uint64_t max_samples_;
+  Clock::time_point deadline_;
+  std::shared_ptr<SymbolTable> symbols_;
+  SymbolId name_id_;
+  SymbolId type_id_;
+  SymbolId unit_id_;
+  Annotations annotations_;
+  bool failed_ = false;
+  Error error_;
+  std::uint64_t held_ = 0;
+  std::uint64_t samples_read_ = 0;
+};
+
+/// Cells counted as held for as long as this lives.
+class HeldCells {
+ public:
+  explicit HeldCells(QueryContext& context) : context_(context) {}
+  HeldCells(const HeldCells&) = delete;
+  HeldCells& operator=(const HeldCells&) = delete;
+  ~HeldCells() { context_.release(cells_); }
+
+  bool add(std::uint64_t cells) {
+    cells_ += cells;
+    return context_.hold(cells);
+  }
+
+ private:
+  QueryContext& context_;
+  std::uint64_t cells_ = 0;
+};
+
+}  // namespace pipit

@@ -1,0 +1,209 @@
+#include <algorithm>
+#include <cmath>
+
+#include "query/compensated_sum.h"
+#include "query/order_statistics.h"
+#include "query/range_kernels.h"
+#include "query/sliding_fold.h"
+
+namespace pipit {
+namespace {
+
+/// Calls `emit(step, lo, hi)` for every window that has a sample.
+template <class Emit>
+void for_each_window(const Windows& w, Emit emit) {
+  for (std::size_t i = 0; i < w.steps(); ++i) {
+    if (w.lo[i] < w.hi[i]) emit(i, w.lo[i], w.hi[i]);
+  }
+}
+
+double seconds(TimestampMs t) { return static_cast<double>(t) / 1000; }
+
+void count_over_time(const Windows& w, KernelArgs, RowOut out) {
+  for_each_window(w, [&](std::size_t i, std::uint32_t lo, std::uint32_t hi) { out.set(i, hi - lo); });
+}
+
+void present_over_time(const Windows& w, KernelArgs, RowOut out) {
+  for_each_window(w, [&](std::size_t i, std::uint32_t, std::uint32_t) { out.set(i, 1); });
+}
+
+void first_over_time(const Windows& w, KernelArgs, RowOut out) {
+  for_each_window(w, [&](std::size_t i, std::uint32_t lo, std::uint32_t) { out.set(i, w.values[lo]); });
+}
+
+void last_over_time(const Windows& w, KernelArgs, RowOut out) {
+  for_each_window(w, [&](std::size_t i, std::uint32_t, std::uint32_t hi) { out.set(i, w.values[hi - 1]); });
+}
+
+void ts_of_first_over_time(const Windows& w, KernelArgs, RowOut out) {
+  for_each_window(w, [&](std::size_t i, std::uint32_t lo, std::uint32_t) { out.set(i, seconds(w.times[lo])); });
+}
+
+void ts_of_last_over_time(const Windows& w, KernelArgs, RowOut out) {
+  for_each_window(w, [&](std::size_t i, std::uint32_t, std::uint32_t hi) { out.set(i, seconds(w.times[hi - 1])); });
+}
+
+void sum_over_time(const Windows& w, KernelArgs, RowOut out) {
+  window_sums(w.values, w.lo, w.hi, out.values);
+  for_each_window(w, [&](std::size_t i, std::uint32_t, std::uint32_t) { mask_set(out.mask, i); });
+}
+
+/// A mean that can be put together from parts: a compensated sum for as long as it is finite, else a running mean.
+struct MeanState {
+  CompensatedMean mean;
+  void merge(const MeanState& o) {
+    if (o.mean.count == 0) return;
+    if (mean.count == 0) {
+      mean = o.mean;
+      return;
+    }
+    double count = mean.count + o.mean.count;
+    if (!mean.running && !o.mean.running) {
+      CompensatedSum sum = mean.sum;
+      sum.merge(o.mean.sum);
+      if (!std::isinf(sum.sum) || std::isinf(mean.sum.sum) || std::isinf(o.mean.sum.sum)) {
+        mean.sum = sum;
+        mean.count = count;
+        return;
+      }
+    }
+    double left = mean.value();
+    double right = o.mean.value();
+    mean.running = true;
+    mean.sum = {left * (mean.count / count) + right * (o.mean.count / count), 0};
+    mean.count = count;
+  }
+};
+
+void avg_over_time(const Windows& w, KernelArgs, RowOut out) {
+  sliding_fold<MeanState>(
+      w.values.size(), w.lo, w.hi, [&](MeanState& state, std::uint32_t s) { state.mean.add(w.values[s]); },
+      [&](std::size_t i, const MeanState& state) { out.set(i, state.mean.value()); });
+}
+
+struct VarianceState {
+  Variance variance;
+  void merge(const VarianceState& o) {
+    const Variance& b = o.variance;
+    if (b.count == 0) return;
+    if (variance.count == 0) {
+      variance = b;
+      return;
+    }
+    // Chan, Golub, LeVeque: combining two samples' means and sums of squares.
+    Variance& a = variance;
+    double count = a.count + b.count;
+    double delta = (b.mean.sum + b.mean.lost) - (a.mean.sum + a.mean.lost);
+    a.mean.add(delta * (b.count / count));
+    a.squares.merge(b.squares);
+    a.squares.add(delta * delta * (a.count * b.count / count));
+    a.count = count;
+  }
+};
+
+template <class Finish>
+void variance_over_time(const Windows& w, RowOut out, Finish finish) {
+  sliding_fold<VarianceState>(
+      w.values.size(), w.lo, w.hi, [&](VarianceState& state, std::uint32_t s) { state.variance.add(w.values[s]); },
+      [&](std::size_t i, const VarianceState& state) { out.set(i, finish(state.variance.value())); });
+}
+
+void stdvar_over_time(const Windows& w, KernelArgs, RowOut out) {
+  variance_over_time(w, out, [](double variance) { return variance; });
+}
+
+void stddev_over_time(const Windows& w, KernelArgs, RowOut out) {
+  variance_over_time(w, out, [](double variance) { return std::sqrt(variance); });
+}
+
+/// Emits, for every window, the index of its extreme sample: of equal ones the last. NaN counts only when there is
+/// nothing else. `beats(a, b)`: a is at least as extreme as b. A queue holds the samples that can still become the
+/// extreme, most extreme first; each enters and leaves once.
+template <class Beats, class Emit>
+void extreme_of_windows(const Windows& w, Beats beats, Emit emit) {
+  std::vector<std::uint32_t> queue;
+  std::size_t head = 0;
+  std::uint32_t entered = 0;
+  auto at_least = [&](std::uint32_t a, std::uint32_t b) {
+    if (std::isnan(w.values[b])) return true;
+    return beats(w.values[a], w.values[b]);  // false for a NaN a
+  };
+  for_each_window(w, [&](std::size_t i, std::uint32_t lo, std::uint32_t hi) {
+    for (entered = std::max(entered, lo); entered < hi; ++entered) {
+      while (queue.size() > head && at_least(entered, queue.back())) queue.pop_back();
+      queue.push_back(entered);
+    }
+    while (queue[head] < lo) ++head;
+    emit(i, queue[head]);
+  });
+}
+
+constexpr auto kAtLeast = [](double a, double b) { return a >= b; };
+constexpr auto kAtMost = [](double a, double b) { return a <= b; };
+
+void max_over_time(const Windows& w, KernelArgs, RowOut out) {
+  extreme_of_windows(w, kAtLeast, [&](std::size_t i, std::uint32_t s) { out.set(i, w.values[s]); });
+}
+
+void min_over_time(const Windows& w, KernelArgs, RowOut out) {
+  extreme_of_windows(w, kAtMost, [&](std::size_t i, std::uint32_t s) { out.set(i, w.values[s]); });
+}
+
+void ts_of_max_over_time(const Windows& w, KernelArgs, RowOut out) {
+  extreme_of_windows(w, kAtLeast, [&](std::size_t i, std::uint32_t s) { out.set(i, seconds(w.times[s])); });
+}
+
+void ts_of_min_over_time(const Windows& w, KernelArgs, RowOut out) {
+  extreme_of_windows(w, kAtMost, [&](std::size_t i, std::uint32_t s) { out.set(i, seconds(w.times[s])); });
+}
+
+void quantile_over_time(const Windows& w, KernelArgs args, RowOut out) {
+  SortedWindow sorted;
+  for_each_window(w, [&](std::size_t i, std::uint32_t lo, std::uint32_t hi) {
+    sorted.move_to(w.values, lo, hi);
+    out.set(i, quantile_of_sorted(args[0].at(i), sorted.values()));
+  });
+}
+
+void mad_over_time(const Windows& w, KernelArgs, RowOut out) {
+  SortedWindow sorted;
+  std::vector<double> deviations;
+  for_each_window(w, [&](std::size_t i, std::uint32_t lo, std::uint32_t hi) {
+    sorted.move_to(w.values, lo, hi);
+    double median = quantile_of_sorted(0.5, sorted.values());
+    deviations.clear();
+    bool any_nan = false;
+    for (double v : sorted.values()) {
+      deviations.push_back(std::fabs(v - median));
+      any_nan |= std::isnan(deviations.back());
+    }
+    if (any_nan) return out.set(i, std::nan(""));
+    std::sort(deviations.begin(), deviations.end());
+    out.set(i, quantile_of_sorted(0.5, deviations));
+  });
+}
+
+constexpr RangeFunction kFunctions[] = {
+    {"avg_over_time", avg_over_time},
+    {"count_over_time", count_over_time},
+    {"first_over_time", first_over_time, true},
+    {"last_over_time", last_over_time, true},
+    {"mad_over_time", mad_over_time},
+    {"max_over_time", max_over_time},
+    {"min_over_time", min_over_time},
+    {"present_over_time", present_over_time},
+    {"quantile_over_time", quantile_over_time},
+    {"stddev_over_time", stddev_over_time},
+    {"stdvar_over_time", stdvar_over_time},
+    {"sum_over_time", sum_over_time},
+    {"ts_of_first_over_time", ts_of_first_over_time},
+    {"ts_of_last_over_time", ts_of_last_over_time},
+    {"ts_of_max_over_time", ts_of_max_over_time},
+    {"ts_of_min_over_time", ts_of_min_over_time},
+};
+
+}  // namespace
+
+std::span<const RangeFunction> over_time_functions() { return kFunctions; }
+
+}  // namespace pipit

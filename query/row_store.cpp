@@ -1,0 +1,98 @@
+#include "query/row_store.h"
+
+#include <algorithm>
+#include <optional>
+
+namespace pipit {
+
+bool RowStore::add(const Block& block, std::size_t row) {
+  rows_.push_back({block.labels(row),
+                   {block.values(row), block.values(row) + steps_},
+                   {block.mask(row), block.mask(row) + words_}});
+  return held_.add(steps_);
+}
+
+RowStore::Row* RowStore::add_empty(RowLabels labels) {
+  if (!held_.add(steps_)) return nullptr;
+  rows_.push_back({std::move(labels), std::vector<double>(steps_, 0.0), std::vector<MaskWord>(words_, 0)});
+  return &rows_.back();
+}
+
+bool RowStoreReader::next(RowStore& store, Block& out) {
+  out.reset(store.steps());
+  for (; at_ < store.size() && !out.full(); ++at_) {
+    auto& row = store.rows()[at_];
+    if (!mask_any(row.mask.data(), row.mask.size())) continue;
+    auto index = out.add_row(std::move(row.labels.labels), row.labels.drop_name);
+    std::copy(row.values.begin(), row.values.end(), out.values(index));
+    std::copy(row.mask.begin(), row.mask.end(), out.mask(index));
+  }
+  return !out.empty();
+}
+
+bool DuplicateGuard::admit(const LabelSet& labels, const MaskWord* mask, std::size_t words) {
+  auto [entry, is_new] = seen_.try_emplace(labels, mask, mask + words);
+  if (is_new) return true;
+  for (std::size_t w = 0; w < words; ++w) {
+    if ((entry->second[w] & mask[w]) != 0) {
+      context_.fail(execution_error(kSameLabelset));
+      return false;
+    }
+    entry->second[w] |= mask[w];
+  }
+  return true;
+}
+
+namespace {
+
+class MergeEqualRows : public Operator {
+ public:
+  MergeEqualRows(QueryContext& context, OperatorPtr input) : context_(context), input_(std::move(input)) {}
+
+  bool next(Block& out) override {
+    if (!store_ && !read_all(out)) return false;
+    return reader_.next(*store_, out);
+  }
+
+ private:
+  bool read_all(Block& block) {
+    std::unordered_map<LabelSet, std::size_t, LabelSetHash> places;
+    while (input_->next(block)) {
+      if (!store_) store_.emplace(context_, block.steps());
+      for (std::size_t row = 0; row < block.rows(); ++row) {
+        auto [place, is_new] = places.try_emplace(block.labels(row).labels, store_->size());
+        if (is_new ? !store_->add(block, row) : !unite(store_->rows()[place->second], block, row)) return false;
+      }
+    }
+    return store_.has_value() && !context_.failed();
+  }
+
+  bool unite(RowStore::Row& into, const Block& block, std::size_t row) {
+    const MaskWord* mask = block.mask(row);
+    for (std::size_t w = 0; w < block.words(); ++w) {
+      if ((into.mask[w] & mask[w]) != 0) {
+        context_.fail(execution_error(kSameLabelset));
+        return false;
+      }
+    }
+    mask_for_each(mask, block.words(), [&](std::size_t i) {
+      into.values[i] = block.values(row)[i];
+      mask_set(into.mask.data(), i);
+    });
+    into.labels.drop_name = into.labels.drop_name || block.labels(row).drop_name;
+    return true;
+  }
+
+  QueryContext& context_;
+  OperatorPtr input_;
+  std::optional<RowStore> store_;
+  RowStoreReader reader_;
+};
+
+}  // namespace
+
+OperatorPtr make_merge_equal_rows(QueryContext& context, OperatorPtr input) {
+  return std::make_unique<MergeEqualRows>(context, std::move(input));
+}
+
+}  // namespace pipit

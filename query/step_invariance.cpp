@@ -1,0 +1,64 @@
+#include "query/step_invariance.h"
+
+#include <algorithm>
+
+#include "query/function_table.h"
+
+namespace pipit {
+namespace {
+
+bool all_invariant(const std::vector<ExprPtr>& exprs) {
+  return std::all_of(exprs.begin(), exprs.end(), [](const ExprPtr& e) { return is_step_invariant(*e); });
+}
+
+bool call_is_invariant(const Call& call) {
+  std::string_view name = call.function->name;
+  // They tell the evaluation time whatever their arguments are.
+  if (name == "time" || name == "timestamp" || name == "predict_linear") return false;
+  // Calendar functions without an argument mean now.
+  constexpr std::string_view kConstants[] = {"pi", "start", "end", "step", "range"};
+  if (call.args.empty()) return std::find(std::begin(kConstants), std::end(kConstants), name) != std::end(kConstants);
+  return all_invariant(call.args);
+}
+
+}  // namespace
+
+const Expr& without_parens(const Expr& expr) {
+  const Expr* inner = &expr;
+  while (const auto* paren = inner->as<ParenExpr>()) inner = paren->expr.get();
+  return *inner;
+}
+
+bool is_step_invariant(const Expr& expr) {
+  if (expr.as<NumberLiteral>() || expr.as<StringLiteral>()) return true;
+  if (const auto* e = expr.as<VectorSelector>()) return e->at.kind != AtModifier::Kind::none;
+  if (const auto* e = expr.as<MatrixSelector>()) return is_step_invariant(*e->selector);
+  if (const auto* e = expr.as<SubqueryExpr>()) return e->at.kind != AtModifier::Kind::none;
+  if (const auto* e = expr.as<AggregateExpr>()) {
+    return is_step_invariant(*e->expr) && (!e->param || is_step_invariant(*e->param));
+  }
+  if (const auto* e = expr.as<Call>()) return call_is_invariant(*e);
+  if (const auto* e = expr.as<BinaryExpr>()) return is_step_invariant(*e->lhs) && is_step_invariant(*e->rhs);
+  if (const auto* e = expr.as<UnaryExpr>()) return is_step_invariant(*e->expr);
+  return is_step_invariant(without_parens(expr));
+}
+
+bool may_repeat_labels(const Expr& expr) {
+  if (const auto* e = expr.as<Call>()) {
+    std::string_view name = e->function->name;
+    if (name == "label_replace" || name == "label_join" || name == "histogram_quantiles") return true;
+    return std::any_of(e->args.begin(), e->args.end(), [](const ExprPtr& arg) {
+      return arg->type == ValueType::instant_vector && may_repeat_labels(*arg);
+    });
+  }
+  if (const auto* e = expr.as<BinaryExpr>()) {
+    if (e->op == BinaryOp::land || e->op == BinaryOp::lunless) return may_repeat_labels(*e->lhs);
+    return e->matching.has_value() || may_repeat_labels(*e->lhs) || may_repeat_labels(*e->rhs);
+  }
+  if (const auto* e = expr.as<UnaryExpr>()) return may_repeat_labels(*e->expr);
+  if (const auto* e = expr.as<ParenExpr>()) return may_repeat_labels(*e->expr);
+  if (const auto* e = expr.as<AggregateExpr>()) return may_repeat_labels(*e->expr);
+  return false;
+}
+
+}  // namespace pipit

@@ -1,0 +1,16 @@
+#pragma once
+
+#include "query/ast.h"
+
+namespace pipit {
+
+/// Whether an expression has the same value at every step, as `@` fixes all that it selects: it is then computed once.
+bool is_step_invariant(const Expr& expr);
+
+/// Whether the rows of an evaluation over several steps may repeat labels, each row having other steps.
+bool may_repeat_labels(const Expr& expr);
+
+/// The expression without the parentheses around it.
+const Expr& without_parens(const Expr& expr);
+
+}  // namespace pipit
