@@ -149,5 +149,14 @@ TEST(Flags, HelpNamesWhatWorksWithItsDefault) {
   EXPECT_THAT(help, Not(HasSubstr("wal-segment-size"))) << "hidden in Prometheus's help, too";
 }
 
+TEST(Flags, TheDocumentationNamesEachOne) {
+  std::ifstream file(PIPIT_SOURCE_DIR "/docs/flags.md");
+  std::ostringstream text;
+  text << file.rdbuf();
+  for (const FlagSpec& spec : serve_flags()) {
+    EXPECT_THAT(text.str(), HasSubstr("| `--" + std::string(spec.name) + "` |"));
+  }
+}
+
 }  // namespace
 }  // namespace pipit
