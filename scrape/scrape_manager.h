@@ -22,8 +22,8 @@ struct TargetStatus {
   std::string scrape_pool;  ///< the job's name
   std::string scrape_url;
   std::string last_error;
-  TimestampMs last_scrape = 0;            ///< 0: never
-  double last_scrape_duration = 0;        ///< seconds
+  TimestampMs last_scrape = 0;      ///< 0: never
+  double last_scrape_duration = 0;  ///< seconds
   TargetHealth health = TargetHealth::unknown;
   DurationMs scrape_interval = 0;
   DurationMs scrape_timeout = 0;

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "model/result.h"
+#include "scrape/page_buffer.h"
+#include "scrape/target.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace pipit {
+
+struct FetchRequest {
+  const HttpUrl* url = nullptr;
+  std::shared_ptr<const std::string> headers;  ///< lines that end with CRLF, without Host
+  std::uint64_t body_limit = 0;                ///< bytes, also after unpacking
+  std::chrono::milliseconds timeout{0};        ///< for all of it: look-up, connecting, redirects, the last byte
+};
+
+struct FetchResult {
+  Status status;                ///< of HTTP too: only 200 is ok
+  PageBuffer body;              ///< unpacked, ends with a newline unless empty; give it back to the pool
+  std::size_t transferred = 0;  ///< bytes of the body as they came
+};
+
+/// Fetches pages from one target, one at a time, over a connection that is kept between fetches.
+class HttpFetcher {
+ public:
+  virtual ~HttpFetcher() = default;
+  /// Calls `done` once, later, on the thread of the io_context. Follows up to ten redirects.
+  /// REQUIRES: no fetch is running; `request` and its URL live until `done` or `cancel`.
+  virtual void fetch(const FetchRequest& request, std::function<void(FetchResult)> done) = 0;
+  /// Ends a running fetch without calling `done`, and closes the connection.
+  virtual void cancel() = 0;
+};
+
+/// What all fetchers share: the read buffer, page buffers, resolver, TLS settings.
+/// All on one thread, that of the io_context. Must outlive its fetchers.
+class HttpClient {
+ public:
+  HttpClient(boost::asio::io_context& io, PageBufferPool& pages);
+  ~HttpClient();
+  std::shared_ptr<HttpFetcher> fetcher();
+
+  struct Shared;
+
+ private:
+  std::unique_ptr<Shared> shared_;
+};
+
+}  // namespace pipit

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/config.h"
+#include "scrape/scrape_metrics.h"
+#include "scrape/series_cache.h"
+#include "storage/appender.h"
+
+namespace pipit {
+
+/// What the writers of all targets share. Of one thread.
+struct WriterContext {
+  WriterContext(Appender& store, MetricsRegistry& registry) : appender(store), metrics(registry) {}
+
+  Appender& appender;
+  ScrapeMetrics metrics;
+  LayoutPool layouts;
+  // Of the page that is being written.
+  ScrapedPage page;
+  std::vector<SeriesRef> refs;
+  std::vector<double> values;
+  std::vector<TimestampMs> times;
+  std::vector<std::uint32_t> sources;  ///< which sample of the page a batch's element is; empty: the same index
+  std::vector<SeriesRef> stale;
+};
+
+/// Turns the pages of one target into samples of the store, and keeps what has to be known from page to page: which
+/// line is which series, and which series end.
+class TargetWriter {
+ public:
+  /// `labels` are those that the target's series get; `name` is for the log.
+  TargetWriter(WriterContext& context, std::shared_ptr<const ScrapeConfig> config, Labels labels, std::string name);
+  ~TargetWriter();
+
+  /// Takes the job's new configuration from the next page on.
+  void reconfigure(std::shared_ptr<const ScrapeConfig> config);
+
+  /// Stores what a scrape brought as one batch: the page's samples, stale markers of series that ended, and the
+  /// report (`up` and others). `fetched` is how the request went; `seconds` is asked for the duration once the page is
+  /// read. Returns why the scrape counts as failed, if it does.
+  Status write(const Status& fetched, std::string_view page, TimestampMs time, const std::function<double()>& seconds);
+
+  /// Ends all series of the target, reports included.
+  void write_end(TimestampMs time);
+
+ private:
+  struct Report {
+    std::size_t scraped = 0;
+    std::size_t kept = 0;
+    std::size_t added = 0;
+  };
+
+  Status read(std::string_view text, Report& report);
+  Status resolve_fresh(Report& report);
+  /// The labels of a series on the page, or nothing when metric relabelling drops it.
+  Result<std::optional<Labels>> labels_of(std::string_view series) const;
+  Status check_limits(const Labels& labels) const;
+  void set_metadata();
+  void collect_samples(TimestampMs time);
+  void collect_stale(TimestampMs time);
+  Status collect_report(bool up, const Report& report, double seconds, TimestampMs time);
+  void add(SeriesRef ref, double value, TimestampMs time);
+  Status append();
+  Status append_unknown(const std::vector<std::uint32_t>& unknown, AppendReport& total);
+  void count_refused(const AppendReport& report);
+
+  static constexpr std::size_t kReportSeries = 5;
+
+  WriterContext& context_;
+  std::shared_ptr<const ScrapeConfig> config_;
+  Labels labels_;
+  std::string name_;
+  SeriesCache cache_;
+  std::array<SeriesRef, kReportSeries> report_refs_{};
+  std::size_t page_samples_ = 0;  ///< of the batch; stale markers and the report follow
+  std::uint32_t out_of_bounds_ = 0;
+  bool live_ = false;  ///< the series of the page before have no stale marker yet
+  bool reported_ = false;
+  bool refusing_ = false;  ///< the last page had refused samples, which the log knows
+};
+
+}  // namespace pipit
