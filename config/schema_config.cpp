@@ -16,11 +16,14 @@ constexpr std::string_view kValidationSchemes = "legacy|utf8";
 constexpr std::string_view kEscapingSchemes = "allow-utf-8|underscores|dots|values";
 constexpr std::string_view kNativeHistograms = "is not supported yet: native histograms are not scraped";
 constexpr std::string_view kFailureLog = "is not supported yet: failed scrapes are logged to the program's own log";
-constexpr std::string_view kProtocols = "is not supported yet: targets are asked for the text format 0.0.4";
+constexpr std::string_view kProtocols = "is not supported yet: targets are asked for the text formats 1.0.0 and 0.0.4";
 constexpr std::string_view kDroppedTargets = "is not supported yet: all dropped targets are kept in memory";
+constexpr std::string_view kScrapedNames =
+    "holds for names in this file only: targets may expose names of any characters";
+constexpr std::string_view kAskedNames = "is not supported yet: targets are asked for their names as they are";
 constexpr std::string_view kExtraMetrics = "is not supported yet: the extra metrics of each scrape are not stored";
 
-// ---- global -------------------------------------------------------------------------------------------------------
+// ---- global
 
 constexpr Field kGlobalFields[] = {
     {"scrape_interval", duration},
@@ -38,8 +41,8 @@ constexpr Field kGlobalFields[] = {
     {"label_name_length_limit", unsigned_integer},
     {"label_value_length_limit", unsigned_integer},
     {"keep_dropped_targets", unsigned_integer, nullptr, "", kDroppedTargets, "0"},
-    {"metric_name_validation_scheme", string, nullptr, kValidationSchemes},
-    {"metric_name_escaping_scheme", string, nullptr, kEscapingSchemes},
+    {"metric_name_validation_scheme", string, nullptr, kValidationSchemes, kScrapedNames, "utf8"},
+    {"metric_name_escaping_scheme", string, nullptr, kEscapingSchemes, kAskedNames, "allow-utf-8"},
     {"scrape_native_histograms", boolean, nullptr, "", kNativeHistograms},
     {"convert_classic_histograms_to_nhcb", boolean, nullptr, "", kNativeHistograms},
     {"always_scrape_classic_histograms", boolean},
@@ -47,8 +50,7 @@ constexpr Field kGlobalFields[] = {
 };
 constexpr Section kGlobal{"global", kGlobalFields};
 
-// ---- relabelling: one set of keys, and a message of its own for each place that has an empty rule
-// ---------------------
+// ---- relabelling: one set of keys, but each place has its own message for an empty rule
 
 constexpr Field kRelabelFields[] = {
     {"source_labels", string_list}, {"separator"},   {"target_label"}, {"regex"},
@@ -63,7 +65,7 @@ constexpr Section kAlertRelabel = relabel_section("empty or null alert relabelin
 constexpr Section kAlertmanagerRelabel = relabel_section("empty or null Alertmanager target relabeling rule");
 constexpr Section kAlertmanagerAlertRelabel = relabel_section("empty or null Alertmanager alert relabeling rule");
 
-// ---- scrape_configs -------------------------------------------------------------------------------------------------
+// ---- scrape_configs
 
 /// Addresses that nobody rewrites must be host and port.
 Failure check_static_targets(const YamlNode& node, SchemaChecker& checker) {
@@ -121,14 +123,13 @@ constexpr Field kScrapeFields[] = {
     {"label_name_length_limit", unsigned_integer},
     {"label_value_length_limit", unsigned_integer},
     {"keep_dropped_targets", unsigned_integer, nullptr, "", kDroppedTargets, "0"},
-    {"metric_name_validation_scheme", string, nullptr, kValidationSchemes},
-    {"metric_name_escaping_scheme", string, nullptr, kEscapingSchemes},
+    {"metric_name_validation_scheme", string, nullptr, kValidationSchemes, kScrapedNames, "utf8"},
+    {"metric_name_escaping_scheme", string, nullptr, kEscapingSchemes, kAskedNames, "allow-utf-8"},
     {"relabel_configs", section_list, &kTargetRelabel},
     {"metric_relabel_configs", section_list, &kMetricRelabel},
 };
 
 // ---- alerting
-// ---------------------------------------------------------------------------------------------------------
 
 constexpr Field kSigV4Fields[] = {
     {"region"},
@@ -177,7 +178,6 @@ constexpr Field kAlertingFields[] = {
 constexpr Section kAlerting{"alerting", kAlertingFields, {}, check_alerting};
 
 // ---- the top
-// -------------------------------------------------------------------------------------------------------------
 
 /// `*` may stand in the last part of the path only.
 Failure check_globs(const YamlNode& node, const SchemaChecker& checker, std::string_view key, const char* what) {

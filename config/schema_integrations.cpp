@@ -18,7 +18,6 @@ using enum FieldType;
 using Failure = std::optional<Error>;
 
 // ---- remote_write, remote_read
-// -------------------------------------------------------------------------------------------
 
 /// Headers that remote write, remote read and tracing set themselves.
 constexpr std::array<std::string_view, 16> kReservedHeaders = {"host",
@@ -175,7 +174,6 @@ constexpr Field kRemoteReadFields[] = {
 };
 
 // ---- storage, tracing, otlp, runtime
-// -----------------------------------------------------------------------------------
 
 Failure check_retention(const YamlNode& node, SchemaChecker& checker) {
   const YamlNode* percentage = node.find("percentage");

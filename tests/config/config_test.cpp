@@ -245,7 +245,8 @@ alerting: {}
 remote_write: []
 scrape_configs:
 - job_name: a
-  follow_redirects: false
+  follow_redirects: true
+  metric_name_validation_scheme: utf8
   enable_http2: true
   scrape_protocols: [PrometheusText0.0.4]
   fallback_scrape_protocol: PrometheusText0.0.4
