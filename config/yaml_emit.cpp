@@ -1,9 +1,33 @@
 #include "config/yaml_emit.h"
 
-#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "model/labels.h"
 
 namespace pipit {
 namespace {
+
+struct Character {
+  std::uint32_t code = 0;
+  std::size_t size = 1;  ///< bytes
+};
+
+/// REQUIRES: `text` is valid UTF-8 and a character begins at `i`.
+Character character_at(std::string_view text, std::size_t i) {
+  const auto first = static_cast<unsigned char>(text[i]);
+  if (first < 0x80) return {first, 1};
+  const std::size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  std::uint32_t code = first & (0xffu >> (size + 1));
+  for (std::size_t k = 1; k < size; ++k) code = (code << 6) | (static_cast<unsigned char>(text[i + k]) & 0x3fu);
+  return {code, size};
+}
+
+/// What YAML does not take as it is, or takes for the end of a line.
+bool is_unprintable(std::uint32_t code) {
+  return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029 || code == 0xfeff ||
+         code == 0xfffe || code == 0xffff;
+}
 
 class Emitter {
  public:
@@ -86,31 +110,39 @@ class Emitter {
     if (indicator && (text.size() == 1 || text[1] == ' ')) return false;
     if (text.starts_with("---") || text.starts_with("...")) return false;
     if (text.back() == ' ' || text.back() == ':') return false;
-    for (const char c : text) {
-      if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return false;
+    if (!is_valid_utf8(text)) return false;
+    for (std::size_t i = 0; i < text.size();) {
+      const Character character = character_at(text, i);
+      if (is_unprintable(character.code)) return false;
+      i += character.size;
     }
     return text.find(": ") == std::string_view::npos && text.find(" #") == std::string_view::npos;
   }
 
   void double_quoted(std::string_view text) {
-    static constexpr std::string_view kHex = "0123456789abcdef";
+    const bool utf8 = is_valid_utf8(text);
     out_ += '"';
-    for (const char c : text) {
-      const auto byte = static_cast<unsigned char>(c);
-      if (c == '"' || c == '\\') {
+    for (std::size_t i = 0; i < text.size();) {
+      const Character character = utf8 ? character_at(text, i) : Character{static_cast<unsigned char>(text[i]), 1};
+      if (character.code == '"' || character.code == '\\') {
         out_ += '\\';
-        out_ += c;
-      } else if (c == '\n') {
+        out_ += text[i];
+      } else if (character.code == '\n') {
         out_ += "\\n";
-      } else if (byte < 0x20 || byte == 0x7f) {
-        out_ += "\\x";
-        out_ += kHex[byte >> 4];
-        out_ += kHex[byte & 15];
+      } else if (is_unprintable(character.code) || (!utf8 && character.code >= 0x80)) {
+        escape(character.code);
       } else {
-        out_ += c;
+        out_.append(text, i, character.size);
       }
+      i += character.size;
     }
     out_ += '"';
+  }
+
+  void escape(std::uint32_t code) {
+    static constexpr std::string_view kHex = "0123456789abcdef";
+    out_ += code < 0x100 ? "\\x" : "\\u";
+    for (int shift = code < 0x100 ? 4 : 12; shift >= 0; shift -= 4) out_ += kHex[(code >> shift) & 15];
   }
 
   const std::unordered_set<const YamlNode*>& secrets_;

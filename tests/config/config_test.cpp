@@ -167,26 +167,26 @@ scrape_configs:
   - {source_labels: [a], target_label: b, regex: null}
 )yaml");
   ASSERT_EQ(config.scrape_configs.size(), 1u);
-const auto& steps = config.scrape_configs.front().relabel_configs;
-ASSERT_EQ(steps.size(), 9u);
-EXPECT_EQ(steps[0].action, RelabelAction::replace);
-EXPECT_THAT(steps[0].source_labels, ElementsAre("a", "b"));
-EXPECT_EQ(steps[0].separator, "-");
-EXPECT_EQ(steps[0].regex.pattern(), "(.*)x");
-EXPECT_EQ(steps[1].action, RelabelAction::keep);
-EXPECT_EQ(steps[2].action, RelabelAction::drop);
-EXPECT_EQ(steps[3].action, RelabelAction::keepequal);
-EXPECT_EQ(steps[4].action, RelabelAction::dropequal);
-EXPECT_EQ(steps[5].action, RelabelAction::hashmod);
-EXPECT_EQ(steps[5].modulus, 8u);
-EXPECT_EQ(steps[6].action, RelabelAction::labelmap);
-EXPECT_EQ(steps[7].action, RelabelAction::labeldrop);
-EXPECT_EQ(steps[8].action, RelabelAction::labelkeep);
-const auto& metric_steps = config.scrape_configs.front().metric_relabel_configs;
-ASSERT_EQ(metric_steps.size(), 3u);
-EXPECT_EQ(metric_steps[0].action, RelabelAction::lowercase);
-EXPECT_EQ(metric_steps[1].action, RelabelAction::uppercase);
-EXPECT_EQ(metric_steps[2].regex.pattern(), "") << "an empty regex is not the default one";
+  const auto& steps = config.scrape_configs.front().relabel_configs;
+  ASSERT_EQ(steps.size(), 9u);
+  EXPECT_EQ(steps[0].action, RelabelAction::replace);
+  EXPECT_THAT(steps[0].source_labels, ElementsAre("a", "b"));
+  EXPECT_EQ(steps[0].separator, "-");
+  EXPECT_EQ(steps[0].regex.pattern(), "(.*)x");
+  EXPECT_EQ(steps[1].action, RelabelAction::keep);
+  EXPECT_EQ(steps[2].action, RelabelAction::drop);
+  EXPECT_EQ(steps[3].action, RelabelAction::keepequal);
+  EXPECT_EQ(steps[4].action, RelabelAction::dropequal);
+  EXPECT_EQ(steps[5].action, RelabelAction::hashmod);
+  EXPECT_EQ(steps[5].modulus, 8u);
+  EXPECT_EQ(steps[6].action, RelabelAction::labelmap);
+  EXPECT_EQ(steps[7].action, RelabelAction::labeldrop);
+  EXPECT_EQ(steps[8].action, RelabelAction::labelkeep);
+  const auto& metric_steps = config.scrape_configs.front().metric_relabel_configs;
+  ASSERT_EQ(metric_steps.size(), 3u);
+  EXPECT_EQ(metric_steps[0].action, RelabelAction::lowercase);
+  EXPECT_EQ(metric_steps[1].action, RelabelAction::uppercase);
+  EXPECT_EQ(metric_steps[2].regex.pattern(), "") << "an empty regex is not the default one";
 }
 
 TEST(Config, ExternalLabelsAreExpandedFromTheEnvironment) {
@@ -316,6 +316,19 @@ scrape_configs:
   EXPECT_EQ(again.scrape_configs[0].job_name, "odd: name #1");
   EXPECT_EQ(again.scrape_configs[0].relabel_configs[0].regex.pattern(), "a|b\n");
   EXPECT_EQ(again.scrape_configs[0].params, config.scrape_configs[0].params);
+}
+
+TEST(Config, TheShownTextIsAlwaysUtf8AndYaml) {
+  const Config config = load(R"yaml(
+global: {external_labels: {a: "\u0085\u2028\ufeff\x01\ud7ff", b: "günstig 測試 😀"}}
+scrape_configs:
+- job_name: a
+  relabel_configs: [{target_label: x, replacement: !!binary "/w=="}]
+)yaml");
+  EXPECT_TRUE(is_valid_utf8(config.redacted_text));
+  const Config again = load(config.redacted_text);
+  EXPECT_EQ(again.external_labels, config.external_labels);
+  EXPECT_THAT(config.redacted_text, HasSubstr("replacement: \"\\xff\""));
 }
 
 TEST(Config, DebiansOwnConfigurationLoads) {
