@@ -26,8 +26,8 @@ class VectorBinary : public Operator {
         one_(swapped_ ? std::move(left) : std::move(right)),
         steps_(grid.count),
         words_(mask_words(grid.count)),
+        ambiguous_(words_, 0),
         store_(context, grid.count),
-        many_present_(words_, 0),
         include_(intern_all(matching_.include, context.symbols())) {}
 
   bool next(Block& out) override {
@@ -49,11 +49,6 @@ class VectorBinary : public Operator {
     std::vector<MaskWord> present;  // steps at which the one side has a sample
     std::vector<MaskWord> matched;  // steps at which the many side had one
   };
-  /// Two series of the one side with samples at the same steps: an error if the many side has any sample then.
-  struct Conflict {
-    std::size_t row_a;
-    std::size_t row_b;
-  };
 
   void read_one_side(Block& block) {
     while (one_->next(block)) {
@@ -71,15 +66,7 @@ class VectorBinary : public Operator {
       group->present.resize(words_);
       group->matched.resize(words_);
     }
-    auto overlap = common(group->present.data(), row.mask.data());
-    if (mask_any(overlap.data(), words_)) {
-      for (std::size_t other : group->rows) {
-        auto shared = common(store_.rows()[other].mask.data(), row.mask.data());
-        if (mask_any(shared.data(), words_)) conflicts_.push_back({other, index});
-      }
-      // The query fails unless the many side is empty, so that more conflicts add nothing but work.
-      if (conflicts_.size() > kMaxConflicts) context_.fail(conflict_error(conflicts_.front()));
-    }
+    for (std::size_t w = 0; w < words_; ++w) ambiguous_[w] |= group->present[w] & row.mask[w];
     for (std::size_t w = 0; w < words_; ++w) group->present[w] |= row.mask[w];
     group->rows.push_back(index);
   }
@@ -91,7 +78,8 @@ class VectorBinary : public Operator {
     }
     for (std::size_t row = 0; row < many_block_.rows() && !context_.failed(); ++row) {
       const MaskWord* mask = many_block_.mask(row);
-      for (std::size_t w = 0; w < words_; ++w) many_present_[w] |= mask[w];
+      auto met = common(ambiguous_.data(), mask);
+      if (mask_any(met.data(), words_)) return fail_as_ambiguous(met);
       Group* group = groups_.find(key_of_.key(many_block_.labels(row).labels));
       if (group != nullptr) match(row, *group, out);
       if (matching_.fill_right) fill_one(row, group, out);
@@ -141,14 +129,8 @@ class VectorBinary : public Operator {
   }
 
   void finish(Block& out) {
-    bool fills = matching_.fill_left || matching_.fill_right;
-    for (const auto& conflict : conflicts_) {
-      const auto& rows = store_.rows();
-      auto steps = common(rows[conflict.row_a].mask.data(), rows[conflict.row_b].mask.data());
-      auto hit = common(steps.data(), many_present_.data());
-      if (fills || mask_any(hit.data(), words_)) return context_.fail(conflict_error(conflict));
-    }
     if (!matching_.fill_left) return;
+    if (mask_any(ambiguous_.data(), words_)) return fail_as_ambiguous(ambiguous_);
     for (; filled_groups_ < groups_.groups().size() && !out.full(); ++filled_groups_) {
       fill_many(groups_.groups()[filled_groups_], out);
     }
@@ -198,18 +180,30 @@ class VectorBinary : public Operator {
     return both;
   }
 
-  Error conflict_error(const Conflict& conflict) {
+  /// Names two series of one match group that have a sample at the first of `steps`.
+  void fail_as_ambiguous(const std::vector<MaskWord>& steps) {
+    std::size_t step = 0;
+    while (!mask_get(steps.data(), step)) ++step;
+    for (const auto& group : groups_.groups()) {
+      const RowStore::Row* first = nullptr;
+      for (std::size_t index : group.rows) {
+        const auto& row = store_.rows()[index];
+        if (!mask_get(row.mask.data(), step)) continue;
+        if (first != nullptr) return context_.fail(ambiguity_error(first->labels.labels, row.labels.labels));
+        first = &row;
+      }
+    }
+  }
+
+  Error ambiguity_error(LabelSet a, LabelSet b) const {
     const auto& symbols = context_.symbols();
-    const LabelSet* a = &store_.rows()[conflict.row_a].labels.labels;
-    const LabelSet* b = &store_.rows()[conflict.row_b].labels.labels;
-    if (labels_less(*b, *a, symbols)) std::swap(a, b);
-    return execution_error("found duplicate series for the match group " + labels_text(key_of_.key(*a), symbols) +
+    if (labels_less(b, a, symbols)) std::swap(a, b);
+    return execution_error("found duplicate series for the match group " + labels_text(key_of_.key(a), symbols) +
                            " on the " + (swapped_ ? "left" : "right") + " hand-side of the operation: [" +
-                           labels_text(*a, symbols) + ", " + labels_text(*b, symbols) +
+                           labels_text(a, symbols) + ", " + labels_text(b, symbols) +
                            "];many-to-many matching not allowed: matching labels must be unique on one side");
   }
 
-  static constexpr std::size_t kMaxConflicts = 64;
   QueryContext& context_;
   const BinaryExpr& binary_;
   const VectorMatching& matching_;
@@ -220,10 +214,9 @@ class VectorBinary : public Operator {
   OperatorPtr one_;
   std::size_t steps_;
   std::size_t words_;
+  std::vector<MaskWord> ambiguous_;  ///< steps at which a match group has two samples on the one side
   RowStore store_;
   GroupTable<Group> groups_;
-  std::vector<Conflict> conflicts_;
-  std::vector<MaskWord> many_present_;
   std::vector<SymbolId> include_;
   std::unordered_map<LabelSet, std::vector<MaskWord>, LabelSetHash> admitted_;
   Block many_block_;

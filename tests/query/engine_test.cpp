@@ -1,0 +1,248 @@
+#include "query/engine.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <thread>
+
+#include "telemetry/metrics.h"
+#include "tests/query/generated_source.h"
+#include "tests/storage/memory_store.h"
+
+namespace pipit {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr DurationMs kSecond = 1000;
+constexpr DurationMs kMinute = 60 * kSecond;
+
+QueryRequest instant(std::string expr, TimestampMs time) {
+  return {.expr = std::move(expr), .start = time, .end = time};
+}
+
+QueryRequest range(std::string expr, TimestampMs start, TimestampMs end, DurationMs step) {
+  return {.expr = std::move(expr), .start = start, .end = end, .step = step};
+}
+
+class EngineTest : public testing::Test {
+ protected:
+  EngineTest() {
+    for (int i = 0; i <= 10; ++i) {
+      store_.add({{"__name__", "up"}, {"job", "a"}}, i * kMinute, i);
+      store_.add({{"__name__", "up"}, {"job", "b"}}, i * kMinute, 2 * i);
+    }
+    store_.add({{"__name__", "short"}}, 2 * kMinute, 1);
+  }
+
+  Result<QueryResult> query(const QueryRequest& request, EngineOptions options = {}) {
+    return Engine(store_, options, metrics_).query(request);
+  }
+
+  void expect_error(const QueryRequest& request, ErrorKind kind, const std::string& message,
+                    EngineOptions options = {}) {
+    auto result = query(request, options);
+    ASSERT_FALSE(result.ok()) << request.expr;
+    EXPECT_EQ(result.error().kind, kind) << request.expr;
+    EXPECT_EQ(result.error().message, message) << request.expr;
+  }
+
+  MemoryStore store_;
+  MetricsRegistry metrics_;
+};
+
+TEST_F(EngineTest, AnswersHaveTheTypeOfTheExpression) {
+  auto vector = query(instant("up{job='a'}", kMinute));
+  ASSERT_TRUE(vector.ok());
+  EXPECT_EQ(vector->type, ResultType::vector);
+  EXPECT_THAT(*vector->series[0].times, ElementsAre(kMinute));
+  EXPECT_THAT(vector->series[0].values, ElementsAre(1));
+
+  auto matrix = query(instant("up{job='a'}[2m]", 2 * kMinute));
+  ASSERT_TRUE(matrix.ok());
+  EXPECT_EQ(matrix->type, ResultType::matrix);
+  EXPECT_THAT(*matrix->series[0].times, ElementsAre(kMinute, 2 * kMinute));
+
+  auto scalar = query(instant("1 + 1", kMinute));
+  ASSERT_TRUE(scalar.ok());
+  EXPECT_EQ(scalar->type, ResultType::scalar);
+  EXPECT_THAT(scalar->series[0].values, ElementsAre(2));
+
+  auto string = query(instant("'text'", kMinute));
+  ASSERT_TRUE(string.ok());
+  EXPECT_EQ(string->type, ResultType::string);
+  EXPECT_EQ(string->text, "text");
+  EXPECT_EQ(string->string_time, kMinute);
+}
+
+TEST_F(EngineTest, AScalarOverARangeIsOneSeriesWithoutLabels) {
+  auto result = query(range("time()", 0, 20 * kSecond, 10 * kSecond));
+  ASSERT_TRUE(result.ok());
+  EXPECT_EQ(result->type, ResultType::matrix);
+  ASSERT_EQ(result->series.size(), 1U);
+  EXPECT_TRUE(result->series[0].labels.empty());
+  EXPECT_THAT(result->series[0].values, ElementsAre(0, 10, 20));
+}
+
+TEST_F(EngineTest, SeriesWithAPointAtEveryStepShareTheirTimes) {
+  auto result = query(range("up", 0, 10 * kMinute, kMinute));
+  ASSERT_TRUE(result.ok());
+  ASSERT_EQ(result->series.size(), 2U);
+  EXPECT_EQ(result->series[0].times, result->series[1].times);
+}
+
+TEST_F(EngineTest, ARangeIsSortedByLabelsAndHasNoEmptySeries) {
+  auto result = query(range("label_replace(up, 'z', '$1', 'job', '(b)') or short > 2", 0, 10 * kMinute, kMinute));
+  ASSERT_TRUE(result.ok());
+  ASSERT_EQ(result->series.size(), 2U);
+  auto job = [&](std::size_t i) { return result->symbols->text(result->series[i].labels[1].value); };
+  EXPECT_EQ(job(0), "a");
+  EXPECT_EQ(job(1), "b");
+}
+
+TEST_F(EngineTest, RefusesWhatTooManyStepsWouldCost) {
+  const std::string refused =
+      "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)";
+  expect_error(range("up", 0, 10'000'000'000, 1000), ErrorKind::bad_data, refused);
+  expect_error(range("up", kMinTimestamp, kMaxTimestamp, 1), ErrorKind::bad_data, refused);
+  EXPECT_TRUE(query(range("up", 0, 11'000 * kSecond, kSecond)).ok());
+  expect_error(range("up", kMinute, 0, kSecond), ErrorKind::bad_data, "end timestamp must not be before start time");
+  const std::string too_many = "query processing would load too many samples into memory in query execution";
+  expect_error(instant("sum_over_time(vector(1)[30y:1ms])", kMinute), ErrorKind::execution, too_many);
+  expect_error(instant("sum_over_time(vector(1)[1d:1s])", kMinute), ErrorKind::execution, too_many,
+               {.max_samples = 100'000});
+}
+
+TEST_F(EngineTest, RangeQueriesTakeScalarsAndVectorsOnly) {
+  expect_error(range("up[5m]", 0, kMinute, kSecond), ErrorKind::bad_data,
+               "invalid expression type \"range vector\" for range query, must be Scalar or instant Vector");
+  expect_error(range("'x'", 0, kMinute, kSecond), ErrorKind::bad_data,
+               "invalid expression type \"string\" for range query, must be Scalar or instant Vector");
+}
+
+TEST_F(EngineTest, NamesWhatIsMissing) {
+  expect_error(instant("histogram_sum(up)", kMinute), ErrorKind::execution,
+               "function \"histogram_sum\" is not supported yet");
+  EXPECT_EQ(query(instant("up +", kMinute)).error().kind, ErrorKind::bad_data);
+}
+
+TEST_F(EngineTest, FarAwayTimesAreHarmless) {
+  for (const char* expr : {"up offset 1000000y", "up @ 1e15", "rate(up[290y])", "up offset -290y",
+                           "sum_over_time(up[290y:1y])", "sum_over_time(up[5m:1m] @ -1e15)"}) {
+    (void)query(instant(expr, kMinute)).ok();
+    (void)query(instant(expr, kMaxTimestamp)).ok();
+    (void)query(instant(expr, kMinTimestamp)).ok();
+  }
+}
+
+TEST_F(EngineTest, DeepQueriesAreEvaluated) {
+  std::string nested = "up";
+  for (int i = 0; i < 120; ++i) nested = "sum by (job) (-(" + nested + "))";
+  auto result = query(range(nested, 0, 10 * kMinute, kMinute));
+  EXPECT_TRUE(result.ok()) << result.error().message;
+}
+
+TEST_F(EngineTest, SeriesStreamThroughAnAggregation) {
+  GeneratedSource source(5'000, 60);
+  Engine engine(source, {.max_samples = 1'000}, metrics_);
+  auto sum = engine.query(range("sum(rate(m[2m]))", 0, 10 * kMinute, kMinute));
+  ASSERT_TRUE(sum.ok()) << sum.error().message;
+  EXPECT_EQ(sum->series.size(), 1U);
+  for (const char* holds_all : {"m", "quantile(0.5, m)", "m / m", "sort(m)", "m[5m]"}) {
+    auto result = engine.query(instant(holds_all, 5 * kMinute));
+    ASSERT_FALSE(result.ok()) << holds_all;
+    EXPECT_THAT(result.error().message, HasSubstr("too many samples"));
+  }
+}
+
+TEST_F(EngineTest, ACanceledQueryEnds) {
+  std::atomic<bool> canceled = true;
+  auto request = instant("sum(up)", kMinute);
+  request.canceled = &canceled;
+  expect_error(request, ErrorKind::canceled, "query was canceled in expression evaluation");
+}
+
+TEST_F(EngineTest, AQueryThatTakesTooLongEnds) {
+  GeneratedSource source(1'000'000, 100);
+  Engine engine(source, {.timeout = 20}, metrics_);
+  auto result = engine.query(range("sum(rate(m[5m]))", 0, 60 * kMinute, kMinute));
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().kind, ErrorKind::timeout);
+  EXPECT_EQ(result.error().message, "query timed out in expression evaluation");
+}
+
+/// Holds every query until it is told to go on.
+class BlockingSource : public GeneratedSource {
+ public:
+  BlockingSource() : GeneratedSource(1, 1) {}
+  Result<std::unique_ptr<SeriesCursor>> select(const SelectRequest& request, SymbolTable& symbols) const override {
+    std::unique_lock lock(mutex_);
+    ++waiting_;
+    changed_.notify_all();
+    changed_.wait(lock, [this] { return open_; });
+    return GeneratedSource::select(request, symbols);
+  }
+  void wait_for_query() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return waiting_ > 0; });
+  }
+  void open() {
+    std::lock_guard lock(mutex_);
+    open_ = true;
+    changed_.notify_all();
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  mutable std::condition_variable changed_;
+  mutable int waiting_ = 0;
+  bool open_ = false;
+};
+
+TEST_F(EngineTest, QueriesWaitForTheirTurnButNotForEver) {
+  BlockingSource source;
+  Engine engine(source, {.max_concurrency = 1}, metrics_);
+  std::thread first([&] { EXPECT_TRUE(engine.query(instant("m", 0)).ok()); });
+  source.wait_for_query();
+  EXPECT_THAT(metrics_.render(), HasSubstr("pipit_engine_queries 1"));
+
+  auto request = instant("m", 0);
+  request.timeout = 1;
+  auto timed_out = engine.query(request);
+  ASSERT_FALSE(timed_out.ok());
+  EXPECT_EQ(timed_out.error().message, "query timed out in query queue");
+
+  std::atomic<bool> canceled = true;
+  request.timeout = 0;
+  request.canceled = &canceled;
+  auto gone = engine.query(request);
+  ASSERT_FALSE(gone.ok());
+  EXPECT_EQ(gone.error().message, "query was canceled in query queue");
+
+  source.open();
+  first.join();
+  EXPECT_TRUE(engine.query(instant("m", 0)).ok());
+  auto page = metrics_.render();
+  EXPECT_THAT(page, HasSubstr("pipit_engine_queries 0"));
+  EXPECT_THAT(page, HasSubstr("pipit_engine_queries_total{result=\"success\"} 2"));
+  EXPECT_THAT(page, HasSubstr("pipit_engine_queries_total{result=\"timeout\"} 1"));
+  EXPECT_THAT(page, HasSubstr("pipit_engine_queries_total{result=\"canceled\"} 1"));
+}
+
+TEST_F(EngineTest, TheStoresErrorsReachTheCaller) {
+  class FailingSource : public GeneratedSource {
+   public:
+    FailingSource() : GeneratedSource(1, 1) {}
+    Result<std::unique_ptr<SeriesCursor>> select(const SelectRequest&, SymbolTable&) const override {
+      return internal_error("disk on fire");
+    }
+  } source;
+  auto result = Engine(source, {}, metrics_).query(instant("sum(m) + 1", 0));
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().message, "disk on fire");
+}
+
+}  // namespace
+}  // namespace pipit
