@@ -32,7 +32,7 @@ Result<ExprPtr> parse_query(std::string_view text) {
   auto sequence = tokenize(text);
   QueryBuilder tree(sequence);
   if (auto error = read_query(sequence, tree)) return to_error(text, *error);
-  auto expr = tree.finish();
+  auto expr = tree.take();
   if (auto error = check_types(text, *expr)) return to_error(text, *error);
   return expr;
 }

@@ -156,11 +156,6 @@ void QueryBuilder::reduce_unary(Operator op) {
   push(UnaryExpr{negative, std::move(expr)}, type, position, height);
 }
 
-ExprPtr QueryBuilder::finish() {
-  reduce_frame();
-  return pop();
-}
-
 // ---- literals ----------------------------------------------------------------------------------------------------
 
 void QueryBuilder::number(const Token& token) {

@@ -28,8 +28,10 @@ class QueryBuilder {
  public:
   explicit QueryBuilder(const TokenSequence& sequence) : sequence_(sequence) { frames_.emplace_back(); }
 
-  /// The finished tree. REQUIRES: every bracket closed, at least one operand.
-  ExprPtr finish();
+  /// Joins the operators that still wait. REQUIRES: every bracket closed, at least one operand.
+  void finish() { reduce_frame(); }
+  /// The finished tree.
+  ExprPtr take() { return pop(); }
   /// The matchers of the selector that was the whole text.
   std::vector<Matcher> take_matchers();
 
@@ -162,6 +164,7 @@ class QueryBuilder {
   void begin_duration(DurationPlace place);
   /// The duration whose frame is innermost and closed.
   DurationExpr take_duration();
+  ExprPtr wrap_offset(ExprPtr expr);
   static Modifiers modifiers_of(Expr& operand);
   AtModifier* at_of_operand(const Token& last);
   void extend(const Token& keyword, RangeExtension extension);

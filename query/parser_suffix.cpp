@@ -115,6 +115,17 @@ bool QueryBuilder::close_duration(const Token& paren) {
   return true;
 }
 
+// `offset - -2 + x` is an offset of 2 + x, which to be printed takes parentheses.
+ExprPtr QueryBuilder::wrap_offset(ExprPtr expr) {
+  const Expr* first = expr.get();
+  while (const auto* binary = first->as<BinaryExpr>()) first = binary->lhs.get();
+  if (first == expr.get() || first->as<ParenExpr>() != nullptr) return expr;
+  auto position = expr->position;
+  auto height = expr->height;
+  push(ParenExpr{std::move(expr)}, ValueType::scalar, position, height);
+  return pop();
+}
+
 DurationExpr QueryBuilder::take_duration() {
   reduce_frame();
   frames_.pop_back();
@@ -127,6 +138,7 @@ DurationExpr QueryBuilder::take_duration() {
     }
     return duration;
   }
+  if (place_ == DurationPlace::offset) expr = wrap_offset(std::move(expr));
   duration_height_ = std::max(duration_height_, expr->height);
   duration.expr = std::move(expr);
   return duration;

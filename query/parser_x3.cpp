@@ -270,6 +270,7 @@ std::optional<SyntaxError> read(const Rule& rule, const TokenSequence& sequence,
     const auto parser = x3::with<BuilderTag>(std::ref(tree))[x3::with<FirstTag>(start)[rule]];
     // Each rule ends in a match or in an error.
     x3::parse(first, last, parser);
+    tree.finish();
   } catch (SyntaxError& error) {
     return std::move(error);
   }

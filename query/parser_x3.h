@@ -7,7 +7,7 @@
 
 namespace pipit {
 
-/// Reads the tokens of an expression into the tree, or says what is wrong with it. The tree's finish() comes next.
+/// Reads the tokens of an expression into the tree, or says what is wrong with it. The tree is finished then.
 std::optional<SyntaxError> read_query(const TokenSequence& sequence, QueryBuilder& tree);
 
 /// Likewise a selector alone.

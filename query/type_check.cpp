@@ -36,12 +36,52 @@ class TypeChecker {
  public:
   explicit TypeChecker(std::string_view query) : query_(query) {}
 
-  // The recursion is bounded by Expr::height, and long chains of operators, which lean to the left, don't recurse.
+  // The recursion is bounded by Expr::height. Functions that recurse have small frames: what builds a message is kept
+  // out of line.
   void check(Expr& expr) {
+    if (expr.as<BinaryExpr>() != nullptr) return check_chain(expr);
+    if (auto* call = expr.as<Call>()) return check_call(expr, *call);
+    if (auto* aggregate = expr.as<AggregateExpr>()) return check_aggregate(*aggregate);
+    if (auto* paren = expr.as<ParenExpr>()) return check(*paren->expr);
+    if (auto* matrix = expr.as<MatrixSelector>()) return check(*matrix->selector);
+    if (auto* selector = expr.as<VectorSelector>()) return check_selector(expr, *selector);
+    if (auto* subquery = expr.as<SubqueryExpr>()) {
+      check(*subquery->expr);
+      if (subquery->expr->type != ValueType::instant_vector) fail_subquery(expr, *subquery);
+    }
+    if (auto* unary = expr.as<UnaryExpr>()) {
+      check(*unary->expr);
+      if (!is_operand_type(unary->expr->type)) fail_unary(expr, *unary);
+    }
+  }
+
+ private:
+  [[noreturn]] static void fail(PositionRange at, std::string message) { throw SyntaxError{at, std::move(message)}; }
+
+  [[noreturn, gnu::noinline]] static void fail_subquery(const Expr& expr, const SubqueryExpr& subquery) {
+    std::string message = "subquery is only allowed on instant vector, got ";
+    fail(expr.position, message.append(internal_type_name(subquery.expr->type)).append(" instead"));
+  }
+
+  [[noreturn, gnu::noinline]] static void fail_unary(const Expr& expr, const UnaryExpr& unary) {
+    fail(expr.position, "unary expression only allowed on expressions of type scalar or instant vector, got " +
+                            quoted(value_type_name(unary.expr->type)));
+  }
+
+  [[noreturn, gnu::noinline]] static void fail_type(const Expr& expr, ValueType wanted, std::string_view where,
+                                                    std::string_view function) {
+    std::string message = "expected type ";
+    message.append(value_type_name(wanted)).append(" in ").append(where);
+    if (!function.empty()) append_quoted(message, function);
+    fail(expr.position, message.append(", got ").append(value_type_name(expr.type)));
+  }
+
+  /// Operators that lean to the left: from the first to the last, without recursion.
+  [[gnu::noinline]] void check_chain(Expr& expr) {
     std::vector<Expr*> chain;
-    Expr* at = &expr;
-    for (; at->as<BinaryExpr>() != nullptr; at = at->as<BinaryExpr>()->lhs.get()) chain.push_back(at);
-    std::visit([&](auto& node) { check_node(*at, node); }, at->node);
+    Expr* first = &expr;
+    for (; first->as<BinaryExpr>() != nullptr; first = first->as<BinaryExpr>()->lhs.get()) chain.push_back(first);
+    check(*first);
     for (; !chain.empty(); chain.pop_back()) {
       auto& binary = *chain.back()->as<BinaryExpr>();
       check(*binary.rhs);
@@ -49,16 +89,7 @@ class TypeChecker {
     }
   }
 
- private:
-  [[noreturn]] static void fail(PositionRange at, std::string message) { throw SyntaxError{at, std::move(message)}; }
-
-  static void check_node(Expr&, NumberLiteral&) {}
-  static void check_node(Expr&, StringLiteral&) {}
-  static void check_node(Expr&, BinaryExpr&) {}
-  void check_node(Expr&, MatrixSelector& matrix) { check(*matrix.selector); }
-  void check_node(Expr&, ParenExpr& paren) { check(*paren.expr); }
-
-  static void check_node(Expr& expr, VectorSelector& selector) {
+  [[gnu::noinline]] static void check_selector(const Expr& expr, const VectorSelector& selector) {
     if (!selector.metric.empty()) {
       // The last matcher is that of the name before the braces.
       for (const auto& matcher : std::span(selector.matchers).first(selector.matchers.size() - 1)) {
@@ -71,39 +102,19 @@ class TypeChecker {
     }
   }
 
-  void check_node(Expr& expr, SubqueryExpr& subquery) {
-    check(*subquery.expr);
-    auto type = subquery.expr->type;
-    if (type != ValueType::instant_vector) {
-      fail(expr.position,
-           "subquery is only allowed on instant vector, got " + std::string(internal_type_name(type)) + " instead");
-    }
-  }
-
-  void expect_type(Expr& expr, ValueType wanted, std::string_view where) {
+  void expect_type(Expr& expr, ValueType wanted, std::string_view where, std::string_view function = {}) {
     check(expr);
-    if (expr.type == wanted) return;
-    std::string message = "expected type ";
-    message.append(value_type_name(wanted)).append(" in ").append(where);
-    message.append(", got ").append(value_type_name(expr.type));
-    fail(expr.position, std::move(message));
+    if (expr.type != wanted) fail_type(expr, wanted, where, function);
   }
 
-  void check_node(Expr&, AggregateExpr& aggregate) {
+  void check_aggregate(AggregateExpr& aggregate) {
     expect_type(*aggregate.expr, ValueType::instant_vector, "aggregation expression");
     if (!aggregate.param) return;
     bool names_label = aggregate.op == AggregateOp::count_values;
     expect_type(*aggregate.param, names_label ? ValueType::string : ValueType::scalar, "aggregation parameter");
   }
 
-  void check_node(Expr& expr, UnaryExpr& unary) {
-    check(*unary.expr);
-    if (is_operand_type(unary.expr->type)) return;
-    fail(expr.position, "unary expression only allowed on expressions of type scalar or instant vector, got " +
-                            quoted(value_type_name(unary.expr->type)));
-  }
-
-  static void check_argument_count(const Expr& expr, const Call& call) {
+  [[gnu::noinline]] static void check_argument_count(const Expr& expr, const Call& call) {
     const auto& function = *call.function;
     auto wanted = static_cast<int>(function.arg_types.size());
     auto got = static_cast<int>(call.args.size());
@@ -122,7 +133,7 @@ class TypeChecker {
   }
 
   /// The second argument of info() is a bare set of matchers, which may match everything.
-  static void check_info_matchers(const Expr& call, const Expr& argument) {
+  [[gnu::noinline]] static void check_info_matchers(const Expr& call, const Expr& argument) {
     if (argument.type != ValueType::instant_vector) {
       std::string message = "expected type instant vector in call to function \"info\", got ";
       fail(call.position, message.append(value_type_name(argument.type)));
@@ -134,7 +145,7 @@ class TypeChecker {
     }
   }
 
-  void check_node(Expr& expr, Call& call) {
+  void check_call(Expr& expr, Call& call) {
     check_argument_count(expr, call);
     const auto& function = *call.function;
     bool is_info = function.name == "info";
@@ -142,7 +153,7 @@ class TypeChecker {
     for (std::size_t i = 0; i < call.args.size(); ++i) {
       if (is_info && i == 1) continue;
       auto wanted = function.arg_types[std::min(i, function.arg_types.size() - 1)];
-      expect_type(*call.args[i], wanted, "call to function " + quoted(function.name));
+      expect_type(*call.args[i], wanted, "call to function ", function.name);
     }
   }
 
@@ -153,7 +164,7 @@ class TypeChecker {
     return {start, binary.rhs->position.start};
   }
 
-  void check_binary(Expr& expr, BinaryExpr& binary) const {
+  [[gnu::noinline]] void check_binary(const Expr& expr, BinaryExpr& binary) const {
     const auto& lhs = *binary.lhs;
     const auto& rhs = *binary.rhs;
     if (binary.return_bool && !is_comparison(binary.op)) {
