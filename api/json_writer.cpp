@@ -90,6 +90,29 @@ char* write_point_start(char* out, TimestampMs t) {
 /// Most values are whole numbers, which need no shortest-digits search.
 constexpr double kExactIntegers = 9007199254740992.0;  // 2^53
 
+/// Up to 15 digits two different decimals are two different doubles, so that a decimal which reads back the same is
+/// the shortest one.
+constexpr double kExactDecimals = 1e15;
+
+/// Writes a value of at most `digits` decimals, of which `scaled` is the value times 10^digits.
+char* write_decimal(char* out, std::int64_t scaled, std::uint64_t scale, int digits) {
+  std::uint64_t magnitude = static_cast<std::uint64_t>(scaled);
+  if (scaled < 0) {
+    *out++ = '-';
+    magnitude = 0 - magnitude;
+  }
+  out = std::to_chars(out, out + 24, magnitude / scale).ptr;
+  *out++ = '.';
+  std::uint64_t fraction = magnitude % scale;
+  for (int i = digits - 1; i >= 0; --i) {
+    out[i] = static_cast<char>('0' + fraction % 10);
+    fraction /= 10;
+  }
+  out += digits;
+  while (out[-1] == '0') --out;
+  return out;
+}
+
 /// As append_float, into a buffer of at least 32 bytes, for what fits there: null when it does not.
 char* write_short_value(char* out, double v) {
   if (!(std::fabs(v) < kExactIntegers)) return nullptr;
@@ -99,6 +122,12 @@ char* write_short_value(char* out, double v) {
     return std::to_chars(out, out + 24, whole).ptr;
   }
   if (std::fabs(v) < 1e-6) return nullptr;
+  if (double scaled = std::nearbyint(v * 1e3); scaled / 1e3 == v && std::fabs(scaled) < kExactDecimals) {
+    return write_decimal(out, static_cast<std::int64_t>(scaled), 1'000, 3);
+  }
+  if (double scaled = std::nearbyint(v * 1e6); scaled / 1e6 == v && std::fabs(scaled) < kExactDecimals) {
+    return write_decimal(out, static_cast<std::int64_t>(scaled), 1'000'000, 6);
+  }
   return std::to_chars(out, out + 32, v, std::chars_format::fixed).ptr;
 }
 
@@ -218,11 +247,10 @@ class QueryResultBody final : public BodySource {
     char block[4096];
     char* position = block;
     constexpr std::size_t kPointBytes = 96;
-    std::string long_value;
     while (point_ < series.values.size() && position < block + sizeof block - kPointBytes) {
       if (point_ > 0) *position++ = ',';
       position = write_time(position, point_);
-      double v = series.values[point_];
+      double v = series.values[point_++];
       std::uint64_t bits = std::bit_cast<std::uint64_t>(v);
       if (bits == last_bits_ && last_size_ > 0) {
         std::memcpy(position, last_value_, sizeof last_value_);
@@ -234,12 +262,12 @@ class QueryResultBody final : public BodySource {
         position = end;
       } else {
         out.append(block, position);
-        position = block;
         append_float(out, v);
+        out.append("\"]");
+        return;
       }
       *position++ = '"';
       *position++ = ']';
-      ++point_;
     }
     out.append(block, position);
   }
