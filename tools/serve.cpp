@@ -124,7 +124,11 @@ int serve(const ServeOptions& options, const ParsedFlags& flags, const Signals& 
       .set(1);
   ServedConfiguration configuration(options.config_file, metrics);
   auto config = configuration.load();
-  if (!config.ok()) return fail(config.error().message);
+  if (!config.ok()) {
+    std::error_code ignored;
+    const bool missing = !std::filesystem::exists(options.config_file, ignored);
+    return fail(config.error().message + (missing ? "; --config.file names another" : ""));
+  }
   configuration.adopt(*config);
 
   auto reserved = reserve_ports(options.server.listen_addresses);

@@ -49,6 +49,7 @@ class Served {
  public:
   Served(std::filesystem::path log, std::vector<std::string> arguments) : log_(std::move(log)) {
     arguments.insert(arguments.begin(), "pipit serve");
+    std::filesystem::remove(log_);  // what an earlier one wrote must not be taken for its own
     pid_ = ::fork();
     if (pid_ != 0) return;
     const int file = ::open(log_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
