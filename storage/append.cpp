@@ -1,0 +1,222 @@
+// The way of a batch: judged against the head, written as a record, then put into the head.
+
+#include <algorithm>
+#include <bit>
+
+#include "model/duration.h"
+#include "storage/chunk.h"
+#include "storage/store_core.h"
+
+namespace pipit {
+namespace {
+
+/// Of a series' labels, names and values together: beyond it there is an error in the exporter, not a label.
+constexpr std::size_t kMaxLabelBytes = 64 << 10;
+constexpr std::size_t kMaxPendingBytes = 1 << 20;
+/// Lists of handles that are remembered to see whether they come again.
+constexpr std::size_t kMaxLists = 16 << 10;
+/// Shorter lists are not worth a number.
+constexpr std::size_t kMinListed = 8;
+
+}  // namespace
+
+Status StoreCore::can_write() const {
+  if (!open_) return Error{ErrorKind::unavailable, "the store is closed"};
+  return {};
+}
+
+Result<SeriesRef> StoreCore::series_ref(const Labels& labels) {
+  if (labels.metric_name().empty()) return bad_data("a series needs a metric name: " + labels.to_string());
+  if (Status status = can_write(); !status.ok()) return status.error();
+  const Hash128 hash = index_->hash(labels);
+  {
+    std::lock_guard head_lock(head_mutex_);
+    const Head::Slot slot = head_.find(hash);
+    if (slot != Head::kNoSlot) return head_.ref(slot);
+  }
+  std::size_t bytes = 0;
+  for (const Label& label : labels) bytes += label.name.size() + label.value.size();
+  if (bytes > kMaxLabelBytes) {
+    return bad_data("labels of " + std::to_string(bytes) + " bytes are too long, at most " +
+                    std::to_string(kMaxLabelBytes) + " are stored: " + labels.to_string().substr(0, 200) + "...");
+  }
+  std::lock_guard commit_lock(commit_mutex_);
+  if (Status status = can_write(); !status.ok()) return status.error();
+  Head::Slot slot = head_.find(hash);
+  if (slot != Head::kNoSlot) return head_.ref(slot);
+  auto id = index_->find(hash);
+  if (!id.ok()) return id.error();
+  const bool returns = *id != 0;
+  if (!returns) {
+    if (index_->pending_bytes() > kMaxPendingBytes) {
+      if (Status status = index_->write_pending(); !status.ok()) return status.error();
+    }
+    id = index_->create(labels, hash);
+    if (!id.ok()) return id.error();
+    created_.add();
+  }
+  std::lock_guard head_lock(head_mutex_);
+  slot = head_.find(*id);
+  if (slot != Head::kNoSlot) {
+    head_.set_hash(slot, hash);  // a restart brought it back without labels
+  } else {
+    slot = head_.insert(*id, hash, epoch_);
+    head_.at(slot).last_unknown = returns;
+  }
+  return head_.ref(slot);
+}
+
+Result<AppendReport> StoreCore::append(const AppendBatch& batch) {
+  AppendReport report;
+  if (batch.refs.empty()) return report;
+  std::lock_guard commit_lock(commit_mutex_);
+  if (Status status = can_write(); !status.ok()) return status.error();
+  if (Status status = judge(batch, report); !status.ok()) return status.error();
+  if (!slots_.empty()) {
+    if (Status status = index_->write_pending(); !status.ok()) return status.error();
+    if (Status status = write_record(batch); !status.ok()) return status.error();
+    apply(batch, report);
+  }
+  appended_.add(report.stored);
+  if (report.out_of_order != 0) out_of_order_.add(report.out_of_order);
+  if (report.duplicates != 0) duplicates_.add(report.duplicates);
+  if (report.too_old != 0) too_old_.add(report.too_old);
+  return report;
+}
+
+Status StoreCore::judge(const AppendBatch& batch, AppendReport& report) {
+  const std::size_t count = batch.refs.size();
+  const TimestampMs oldest = std::max(visible_from(kMinTimestamp), kMinStorableTime);
+  slots_.clear();
+  accepted_.clear();
+  all_accepted_ = true;
+  for (std::size_t i = 0; i < count; ++i) {
+    constexpr std::size_t kAhead = 8;
+    if (i + kAhead < count) head_.prefetch(batch.refs[i + kAhead]);
+    const TimestampMs time = batch.times.size() == 1 ? batch.times[0] : batch.times[i];
+    const Head::Slot slot = head_.resolve(batch.refs[i]);
+    bool accept = false;
+    if (slot == Head::kNoSlot) {
+      report.unknown.push_back(static_cast<std::uint32_t>(i));
+    } else if (time < oldest || time > kMaxStorableTime) {
+      ++report.too_old;
+    } else {
+      HeadSeries& entry = head_.at(slot);
+      if (entry.last_unknown && time <= stored_.max) {
+        if (Status status = know_last(entry); !status.ok()) return status;
+      }
+      if (time > entry.open.last_time()) {
+        accept = true;
+      } else if (time < entry.open.last_time()) {
+        ++report.out_of_order;
+      } else if (std::bit_cast<std::uint64_t>(batch.values[i]) == entry.open.last_bits()) {
+        ++report.stored;
+      } else {
+        ++report.duplicates;
+      }
+    }
+    if (!accept && all_accepted_) {
+      all_accepted_ = false;
+      for (std::size_t before = 0; before < i; ++before) accepted_.push_back(static_cast<std::uint32_t>(before));
+    }
+    if (!accept) continue;
+    slots_.push_back(slot);
+    if (!all_accepted_) accepted_.push_back(static_cast<std::uint32_t>(i));
+  }
+  return {};
+}
+
+Status StoreCore::know_last(HeadSeries& entry) {
+  auto it = database_->iterate(database_->chunks());
+  std::vector<TimestampMs> times;
+  std::vector<double> values;
+  for (auto partition = partitions_.rbegin(); partition != partitions_.rend(); ++partition) {
+    std::string prefix;
+    put_chunk_prefix(prefix, *partition, entry.id);
+    it->SeekForPrev(slice(prefix + std::string(9, '\xff')));
+    if (!it->Valid() || !view(it->key()).starts_with(prefix)) continue;
+    ChunkKey key;
+    if (!parse_chunk_key(view(it->key()), key)) return internal_error("the chunks are damaged: a key");
+    if (Status status = decode_chunk(view(it->value()), key.start, times, values); !status.ok()) return status;
+    break;
+  }
+  if (!it->status().ok()) return database_->error(it->status(), "read");
+  std::lock_guard head_lock(head_mutex_);
+  if (!times.empty()) entry.open.remember(times.back(), std::bit_cast<std::uint64_t>(values.back()));
+  entry.last_unknown = false;
+  return {};
+}
+
+Status StoreCore::write_record(const AppendBatch& batch) {
+  const std::size_t count = slots_.size();
+  SeriesList list = SeriesList::inlined;
+  std::uint32_t number = 0;
+  if (all_accepted_ && count >= kMinListed) {
+    const std::string_view handles(reinterpret_cast<const char*>(batch.refs.data()), batch.refs.size_bytes());
+    const std::uint64_t hash = hash_bytes(handles, {}).low;
+    auto seen = lists_.find(hash);
+    if (seen == lists_.end()) {
+      if (lists_.size() < kMaxLists) lists_.emplace(hash, 0);
+    } else if (seen->second == 0) {
+      list = SeriesList::defined;
+      number = seen->second = next_list_++;
+    } else {
+      list = SeriesList::known;
+      number = seen->second;
+    }
+  }
+  record_.begin(epoch_, count, list, number);
+  if (list != SeriesList::known) {
+    for (const Head::Slot slot : slots_) record_.add_id(head_.at(slot).id);
+  }
+  const auto index = [&](std::size_t i) { return all_accepted_ ? i : accepted_[i]; };
+  if (batch.times.size() == 1 || all_accepted_) {
+    record_.set_times(batch.times);
+  } else {
+    std::vector<TimestampMs> times;
+    for (const std::uint32_t i : accepted_) times.push_back(batch.times[i]);
+    record_.set_times(times);
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    const HeadSeries& entry = head_.at(slots_[i]);
+    record_.add_value(batch.values[index(i)], {entry.open.last_bits(), entry.epoch == epoch_, entry.open.scale()});
+  }
+  const std::string_view record = record_.finish();
+  batch_.Clear();
+  batch_.PutLogData(slice(record));
+  std::string sequence;
+  put_big_endian64(sequence, sequence_ + 1);
+  batch_.Put(database_->state(), slice(kStateSequence), sequence);
+  if (Status status = database_->write(batch_); !status.ok()) {
+    if (list == SeriesList::defined) lists_.clear();  // the number may be in the log or not: give new ones
+    return status;
+  }
+  ++sequence_;
+  log_bytes_ += record.size();
+  log_dirty_ = true;
+  if (retaining_) retained_.push_back({sequence_, std::string(record)});
+  return {};
+}
+
+void StoreCore::apply(const AppendBatch& batch, AppendReport& report) {
+  std::lock_guard head_lock(head_mutex_);
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    const std::size_t at = all_accepted_ ? i : accepted_[i];
+    const TimestampMs time = batch.times.size() == 1 ? batch.times[0] : batch.times[at];
+    const OpenChunk& open = head_.at(slots_[i]).open;
+    // Only a series that is twice in the batch can fail here what it passed before.
+    if (time > open.last_time()) {
+      head_.append(slots_[i], time, batch.values[at], epoch_);
+      recent_.add(time);
+      ++report.stored;
+    } else if (time < open.last_time()) {
+      ++report.out_of_order;
+    } else if (std::bit_cast<std::uint64_t>(batch.values[at]) == open.last_bits()) {
+      ++report.stored;
+    } else {
+      ++report.duplicates;
+    }
+  }
+}
+
+}  // namespace pipit

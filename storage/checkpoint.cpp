@@ -1,0 +1,163 @@
+// Moves the head's chunks to the database. docs/storage.md argues why no crash can lose or double a sample.
+
+#include <algorithm>
+
+#include "storage/store_core.h"
+#include "telemetry/log.h"
+
+namespace pipit {
+namespace {
+
+/// Series that a checkpoint takes under one hold of the locks: their chunks are closed meanwhile.
+constexpr std::size_t kSeriesAtOnce = 64;
+/// A series without samples for this long leaves the head with the next checkpoint.
+constexpr std::chrono::minutes kIdle{60};
+
+std::string encode_range(TimestampMs min, TimestampMs max) {
+  std::string bytes;
+  put_fixed64(bytes, static_cast<std::uint64_t>(min));
+  put_fixed64(bytes, static_cast<std::uint64_t>(max));
+  return bytes;
+}
+
+}  // namespace
+
+Status StoreCore::checkpoint() {
+  std::lock_guard checkpoint_lock(checkpoint_mutex_);
+  if (Status status = can_read(); !status.ok()) return status;
+  const auto start = Clock::now();
+  Status status = begin_checkpoint();
+  if (status.ok()) status = write_chunks(epoch_);
+  for (auto* family : {database_->chunks(), database_->series(), database_->index(), database_->metadata()}) {
+    if (status.ok()) status = database_->flush(family);
+  }
+  if (status.ok()) status = finish_checkpoint();
+  if (!status.ok()) {
+    std::lock_guard commit_lock(commit_mutex_);
+    retaining_ = false;  // all records are in the write-ahead log still
+    retained_ = {};
+    checkpoint_failures_.add();
+    return status;
+  }
+  last_checkpoint_ = Clock::now();
+  checkpoints_.add();
+  checkpoint_seconds_.set(std::chrono::duration<double>(Clock::now() - start).count());
+  return {};
+}
+
+/// The cut: what is in the log before it is in chunks when the checkpoint ends, and nothing else is.
+Status StoreCore::begin_checkpoint() {
+  std::lock_guard commit_lock(commit_mutex_);
+  if (Status status = can_write(); !status.ok()) return status;
+  if (Status status = index_->write_pending(); !status.ok()) return status;
+  {
+    std::lock_guard head_lock(head_mutex_);
+    stored_.add(recent_);
+    recent_ = {};
+  }
+  // Before any chunk: a replay asks the disk for a series' last sample only within this range.
+  rocksdb::WriteBatch batch;
+  batch.Put(database_->state(), slice(kStateRange), encode_range(stored_.min, stored_.max));
+  if (Status status = database_->write(batch); !status.ok()) return status;
+  if (Status status = database_->sync_log(); !status.ok()) return status;
+  ++epoch_;
+  epoch_starts_.emplace_back(epoch_, Clock::now());
+  lists_.clear();
+  next_list_ = 1;
+  retained_.clear();
+  retaining_ = true;
+  return {};
+}
+
+Epoch StoreCore::oldest_live_epoch() const {
+  Epoch oldest = 0;
+  for (const auto& [epoch, start] : epoch_starts_) {
+    if (start + kIdle <= Clock::now()) oldest = epoch;
+  }
+  return oldest;
+}
+
+Status StoreCore::write_chunks(Epoch before) {
+  std::vector<std::uint32_t> metrics;
+  Epoch live_from;
+  {
+    std::lock_guard commit_lock(commit_mutex_);
+    live_from = oldest_live_epoch();
+    while (epoch_starts_.size() > 1 && epoch_starts_[0].first < live_from) epoch_starts_.pop_front();
+    for (const auto& [metric, members] : head_.metrics()) metrics.push_back(metric);
+  }
+  std::sort(metrics.begin(), metrics.end());
+  for (const std::uint32_t metric : metrics) {
+    const std::vector<Head::Member> members = head_members(metric);
+    const std::span<const Head::Member> all(members);
+    for (std::size_t at = 0; at < all.size(); at += kSeriesAtOnce) {
+      const auto some = all.subspan(at, std::min(kSeriesAtOnce, all.size() - at));
+      if (Status status = write_members(metric, some, before, live_from); !status.ok()) return status;
+    }
+  }
+  return {};
+}
+
+Status StoreCore::write_members(std::uint32_t metric, std::span<const Head::Member> members, Epoch before,
+                                Epoch live_from) {
+  rocksdb::WriteBatch batch;
+  std::vector<std::size_t> written(members.size(), 0);
+  {
+    std::lock_guard commit_lock(commit_mutex_);
+    std::lock_guard head_lock(head_mutex_);
+    for (std::size_t i = 0; i < members.size(); ++i) {
+      const Head::Slot slot = members[i].slot;
+      HeadSeries& entry = head_.at(slot);
+      if (entry.epoch < before) head_.seal(slot);
+      const auto* chunks = head_.sealed(slot);
+      for (; chunks != nullptr && written[i] < chunks->size() && (*chunks)[written[i]].epoch < before; ++written[i]) {
+        const SealedChunk& chunk = (*chunks)[written[i]];
+        partitions_.insert(partition_of(chunk.start));
+        batch.Put(database_->chunks(), chunk_key(make_series_id(metric, members[i].ordinal), chunk.start), chunk.bytes);
+      }
+    }
+  }
+  if (batch.Count() != 0) {
+    if (Status status = database_->write(batch, false); !status.ok()) return status;
+  }
+  std::lock_guard commit_lock(commit_mutex_);
+  std::lock_guard head_lock(head_mutex_);
+  ++departures_;
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    const Head::Slot slot = members[i].slot;
+    head_.drop_sealed(slot, written[i]);
+    const HeadSeries& entry = head_.at(slot);
+    if (entry.touched < live_from && entry.open.empty() && head_.sealed(slot) == nullptr) head_.remove(slot);
+  }
+  return {};
+}
+
+/// The records since the cut become keys, so that the log before this moment can go.
+Status StoreCore::finish_checkpoint() {
+  {
+    std::lock_guard commit_lock(commit_mutex_);
+    rocksdb::WriteBatch batch;
+    auto* const state = database_->state();
+    for (const std::uint64_t sequence : kept_) batch.Delete(state, record_key(sequence));
+    std::uint64_t bytes = 0;
+    for (const KeptRecord& record : retained_) {
+      batch.Put(state, record_key(record.sequence), record.bytes);
+      bytes += record.bytes.size();
+    }
+    std::string sequence;
+    put_big_endian64(sequence, sequence_);
+    batch.Put(state, slice(kStateSequence), sequence);
+    batch.Put(state, slice(kStateRange), encode_range(stored_.min, stored_.max));
+    // One batch goes to one memtable, which the flush switches before the next commit: all of it or nothing.
+    if (Status status = database_->write(batch, false); !status.ok()) return status;
+    kept_.clear();
+    for (const KeptRecord& record : retained_) kept_.push_back(record.sequence);
+    if (Status status = database_->begin_state_flush(); !status.ok()) return status;
+    retaining_ = false;
+    retained_ = {};
+    log_bytes_ = bytes;
+  }
+  return database_->wait_for_state_flush();
+}
+
+}  // namespace pipit

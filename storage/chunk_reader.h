@@ -1,0 +1,59 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "storage/store_core.h"
+
+namespace pipit {
+
+/// Reads chunks on disk, series after series in the order of ids, over the partitions that touch a range.
+///
+/// Each partition has an iterator of its own, which walks on while the next series is near. Not thread-safe.
+class ChunkReader {
+ public:
+  ChunkReader(const StoreCore& core, TimestampMs min_time, TimestampMs max_time)
+      : core_(core), min_time_(min_time), max_time_(max_time) {}
+
+  /// Looks at the database as it is now, if chunks have left RAM since the last look.
+  void refresh(std::uint64_t departures);
+  /// Appends the series' samples from chunks that touch the range, in order, each time once.
+  Status read(SeriesId id, std::vector<TimestampMs>& times, std::vector<double>& values);
+  /// Whether a chunk of the series touches the range.
+  Result<bool> has(SeriesId id);
+  /// The smallest id that is at least `from`, below `end`, and has a chunk in these partitions (if not always in the
+  /// range). Empty when there is none.
+  Result<std::optional<SeriesId>> next_id(SeriesId from, SeriesId end);
+
+ private:
+  /// More partitions share iterators, which then seek more.
+  static constexpr std::size_t kMaxIterators = 32;
+
+  struct Walker {
+    std::unique_ptr<rocksdb::Iterator> it;
+    std::string target;  ///< it stands at the first key that is not less
+    bool placed = false;
+  };
+
+  /// The walker of partition number `i`, at the first key that is not less than the series' prefix.
+  Result<rocksdb::Iterator*> place(std::size_t i, SeriesId id);
+  template <class Visit>
+  Status visit_chunks(SeriesId id, Visit visit);
+
+  const StoreCore& core_;
+  TimestampMs min_time_;
+  TimestampMs max_time_;
+  bool looked_ = false;
+  std::uint64_t departures_ = 0;
+  std::vector<Partition> partitions_;
+  std::vector<Walker> walkers_;
+  std::string target_;
+};
+
+/// Appends a decoded chunk to what is there. Samples whose time is there already are dropped: chunks overlap only where
+/// a crash made a replay write again what was on disk.
+Status append_chunk(std::string_view chunk, TimestampMs start, TimestampMs min_time, std::vector<TimestampMs>& times,
+                    std::vector<double>& values);
+
+}  // namespace pipit

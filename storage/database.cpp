@@ -1,0 +1,315 @@
+#include "storage/database.h"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/env.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/merge_operator.h>
+#include <rocksdb/sst_partitioner.h>
+#include <rocksdb/table.h>
+#include <rocksdb/wal_filter.h>
+
+#include <array>
+#include <system_error>
+
+#include "storage/keys.h"
+#include "storage/postings.h"
+
+namespace pipit {
+namespace {
+
+constexpr std::array<const char*, 5> kFamilies = {"default", "chunks", "series", "index", "metadata"};
+
+/// Turns a commit's log data, which no memtable ever saw, into a key of the default family.
+class RecordRecovery final : public rocksdb::WalFilter {
+ public:
+  const char* Name() const override { return "pipit.RecordRecovery"; }
+
+  WalProcessingOption LogRecordFound(unsigned long long, const std::string&, const rocksdb::WriteBatch& batch,
+                                     rocksdb::WriteBatch* new_batch, bool* changed) override {
+    Parts parts;
+    batch.Iterate(&parts);
+    if (!parts.record.empty() && parts.sequence.size() == sizeof(std::uint64_t)) {
+      new_batch->Put(slice(std::string(1, kRecordPrefix) + parts.sequence), parts.record);
+      *changed = true;
+    }
+    return WalProcessingOption::kContinueProcessing;
+  }
+
+ private:
+  struct Parts final : rocksdb::WriteBatch::Handler {
+    rocksdb::Slice record;
+    std::string sequence;
+    rocksdb::Status PutCF(std::uint32_t family, const rocksdb::Slice& key, const rocksdb::Slice& value) override {
+      if (family == 0 && view(key) == kStateSequence) sequence = value.ToString();
+      return rocksdb::Status::OK();
+    }
+    rocksdb::Status DeleteCF(std::uint32_t, const rocksdb::Slice&) override { return rocksdb::Status::OK(); }
+    rocksdb::Status DeleteRangeCF(std::uint32_t, const rocksdb::Slice&, const rocksdb::Slice&) override {
+      return rocksdb::Status::OK();
+    }
+    rocksdb::Status MergeCF(std::uint32_t, const rocksdb::Slice&, const rocksdb::Slice&) override {
+      return rocksdb::Status::OK();
+    }
+    void LogData(const rocksdb::Slice& data) override { record = data; }
+  };
+};
+
+class PostingsMerge final : public rocksdb::MergeOperator {
+ public:
+  const char* Name() const override { return "pipit.Postings"; }
+
+  bool FullMergeV2(const MergeOperationInput& in, MergeOperationOutput* out) const override {
+    Postings merged;
+    if (in.existing_value != nullptr && !decode_postings(view(*in.existing_value), merged)) return false;
+    return apply(in.operand_list, merged, out->new_value);
+  }
+
+  /// Only additions can be combined before it is known what they add to.
+  bool PartialMergeMulti(const rocksdb::Slice&, const std::deque<rocksdb::Slice>& operands, std::string* combined,
+                         rocksdb::Logger*) const override {
+    for (const auto& operand : operands) {
+      if (operand.empty() || operand[0] != kPostingsAdd) return false;
+    }
+    Postings merged;
+    return apply(operands, merged, *combined);
+  }
+  bool AllowSingleOperand() const override { return false; }
+
+ private:
+  template <class Operands>
+  static bool apply(const Operands& operands, Postings& merged, std::string& result) {
+    Postings operand;
+    for (const auto& bytes : operands) {
+      char what;
+      if (!decode_postings(view(bytes), operand, &what)) return false;
+      if (what == kPostingsAdd) {
+        unite(merged, operand);
+      } else {
+        subtract(merged, operand);
+      }
+    }
+    result = encode_postings(merged);
+    return true;
+  }
+};
+
+rocksdb::DBOptions database_options(rocksdb::WalFilter* filter) {
+  rocksdb::DBOptions options;
+  options.create_if_missing = true;
+  options.create_missing_column_families = true;
+  options.wal_filter = filter;
+  options.max_background_jobs = 2;
+  options.max_open_files = 256;
+  options.stats_dump_period_sec = 0;
+  options.stats_persist_period_sec = 0;
+  options.max_manifest_file_size = 1 << 20;
+  options.manifest_preallocation_size = 4096;
+  options.allow_fallocate = false;
+  options.keep_log_file_num = 1;
+  options.info_log_level = rocksdb::WARN_LEVEL;
+  options.avoid_flush_during_shutdown = true;
+  options.allow_concurrent_memtable_write = false;
+  options.enable_write_thread_adaptive_yield = false;
+  // Checkpoints bound the log. RocksDB must never flush the default family to shorten it.
+  options.max_total_wal_size = std::uint64_t{1} << 50;
+  // A failed write is looked at by the store, which checkpoints as soon as writing works again.
+  options.max_bgerror_resume_count = 0;
+  return options;
+}
+
+rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache>& cache, std::size_t block_size) {
+  rocksdb::ColumnFamilyOptions options;
+  options.write_buffer_size = 1 << 20;
+  options.arena_block_size = 16 << 10;
+  options.compression = rocksdb::kZSTD;
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = cache;
+  table.block_size = block_size;
+  table.cache_index_and_filter_blocks = true;
+  table.format_version = 5;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return options;
+}
+
+std::vector<rocksdb::ColumnFamilyDescriptor> families(std::size_t cache_bytes) {
+  const auto cache = rocksdb::NewLRUCache(cache_bytes, 0);
+  auto state = family_options(cache, 4 << 10);
+  // It is flushed by checkpoints alone: its memtable pins the write-ahead log. The sequence number is
+  // overwritten in place, or the memtable would grow with every commit.
+  state.write_buffer_size = 16 << 20;
+  state.inplace_update_support = true;
+  state.inplace_update_num_locks = 1;
+  auto chunks = family_options(cache, 16 << 10);
+  chunks.write_buffer_size = 4 << 20;
+  chunks.sst_partitioner_factory = rocksdb::NewSstPartitionerFixedPrefixFactory(kPartitionBytes);
+  auto index = family_options(cache, 4 << 10);
+  index.merge_operator = std::make_shared<PostingsMerge>();
+  const auto plain = family_options(cache, 8 << 10);
+  return {{kFamilies[0], state},
+          {kFamilies[1], chunks},
+          {kFamilies[2], plain},
+          {kFamilies[3], index},
+          {kFamilies[4], plain}};
+}
+
+Error unavailable(std::string message) { return {ErrorKind::unavailable, std::move(message)}; }
+
+Status make_folder(const std::filesystem::path& path) {
+  std::error_code failed;
+  std::filesystem::create_directories(path, failed);
+  if (failed) return unavailable("can't make the data folder " + path.string() + ": " + failed.message());
+  return {};
+}
+
+}  // namespace
+
+class Database::Listener final : public rocksdb::EventListener {
+ public:
+  void OnFlushCompleted(rocksdb::DB*, const rocksdb::FlushJobInfo& info) override {
+    if (info.cf_id != 0) return;
+    std::lock_guard lock(mutex_);
+    ++flushed_;
+    changed_.notify_all();
+  }
+  void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* status) override {
+    std::lock_guard lock(mutex_);
+    failure_ = *status;
+    refused_ = true;
+    changed_.notify_all();
+  }
+  void expect_flush() {
+    std::lock_guard lock(mutex_);
+    expected_ = flushed_ + 1;
+  }
+  rocksdb::Status wait_for_flush() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return flushed_ >= expected_ || refused_; });
+    return flushed_ >= expected_ ? rocksdb::Status::OK() : failure_;
+  }
+  void resumed() {
+    std::lock_guard lock(mutex_);
+    refused_ = false;
+  }
+  bool refused() {
+    std::lock_guard lock(mutex_);
+    return refused_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::uint64_t flushed_ = 0;
+  std::uint64_t expected_ = 0;
+  bool refused_ = false;
+  rocksdb::Status failure_;
+};
+
+Result<std::unique_ptr<Database>> Database::open(const Options& options) {
+  if (Status made = make_folder(options.path); !made.ok()) return made.error();
+  std::unique_ptr<Database> database(new Database);
+  database->path_ = options.path;
+  database->listener_ = std::make_shared<Listener>();
+  RecordRecovery recovery;
+  rocksdb::DBOptions db_options = database_options(&recovery);
+  db_options.listeners.push_back(database->listener_);
+  if (options.env != nullptr) db_options.env = options.env;
+  rocksdb::DB* db = nullptr;
+  const auto status =
+      rocksdb::DB::Open(db_options, options.path.string(), families(options.cache_bytes), &database->handles_, &db);
+  if (!status.ok()) return database->error(status, "open");
+  database->db_.reset(db);
+  return database;
+}
+
+Database::~Database() { (void)close(); }
+
+Status Database::close() {
+  if (!db_) return {};
+  for (auto* handle : handles_) db_->DestroyColumnFamilyHandle(handle);
+  handles_.clear();
+  const auto status = db_->Close();
+  db_.reset();
+  if (!status.ok()) return error(status, "close");
+  return {};
+}
+
+Status Database::get(rocksdb::ColumnFamilyHandle* family, std::string_view key, std::string& value, bool& found) const {
+  const auto status = db_->Get(rocksdb::ReadOptions(), family, slice(key), &value);
+  found = status.ok();
+  if (status.ok() || status.IsNotFound()) return {};
+  return error(status, "read");
+}
+
+Status Database::write(rocksdb::WriteBatch& batch, bool durable) {
+  rocksdb::WriteOptions options;
+  options.disableWAL = !durable;
+  const auto status = db_->Write(options, &batch);
+  if (!status.ok()) return error(status, "write");
+  return {};
+}
+
+std::unique_ptr<rocksdb::Iterator> Database::iterate(rocksdb::ColumnFamilyHandle* family, bool fill_cache) const {
+  rocksdb::ReadOptions options;
+  options.fill_cache = fill_cache;
+  return std::unique_ptr<rocksdb::Iterator>(db_->NewIterator(options, family));
+}
+
+Status Database::flush(rocksdb::ColumnFamilyHandle* family) {
+  const auto status = db_->Flush(rocksdb::FlushOptions(), family);
+  if (!status.ok()) return error(status, "write");
+  return {};
+}
+
+Status Database::begin_state_flush() {
+  listener_->expect_flush();
+  rocksdb::FlushOptions options;
+  options.wait = false;
+  const auto status = db_->Flush(options, state());
+  if (!status.ok()) return error(status, "write");
+  return {};
+}
+
+Status Database::wait_for_state_flush() {
+  const auto status = listener_->wait_for_flush();
+  if (!status.ok()) return error(status, "write");
+  return {};
+}
+
+Status Database::sync_log() {
+  const auto status = db_->SyncWAL();
+  if (!status.ok()) return error(status, "write");
+  return {};
+}
+
+Status Database::resume() {
+  const auto status = db_->Resume();
+  if (!status.ok()) return error(status, "write");
+  listener_->resumed();
+  return {};
+}
+
+bool Database::refuses_writes() const { return listener_->refused(); }
+
+Error Database::error(const rocksdb::Status& status, std::string_view doing) const {
+  const std::string text = status.ToString();
+  const std::string folder = path_.string();
+  if (status.IsNoSpace() || text.find("No space left") != std::string::npos) {
+    return unavailable("no space left on the disk of the data folder " + folder +
+                       ": nothing can be stored until there is some (" + text + ")");
+  }
+  if (text.find("/LOCK:") != std::string::npos || text.find("lock hold by current process") != std::string::npos) {
+    const bool permission = text.find("Permission denied") != std::string::npos;
+    return unavailable(permission ? "the data folder " + folder + " can't be written: " + text
+                                  : "the data folder " + folder +
+                                        " is in use by another process: stop that one or choose another folder (" +
+                                        text + ")");
+  }
+  if (status.IsCorruption()) {
+    return internal_error("the data folder " + folder + " is damaged: " + text +
+                          ". Restore the named file from a copy, or move the folder away to start anew");
+  }
+  if (status.IsShutdownInProgress()) return unavailable("the store is closing");
+  return unavailable("can't " + std::string(doing) + " the data folder " + folder + ": " + text);
+}
+
+}  // namespace pipit

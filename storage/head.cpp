@@ -1,0 +1,160 @@
+#include "storage/head.h"
+
+#include <algorithm>
+
+namespace pipit {
+namespace {
+
+constexpr std::size_t kSealedOverhead = 80;  // of a map's node and a vector's element
+
+std::vector<Head::Member>::const_iterator lower_bound(const std::vector<Head::Member>& members, std::uint32_t ordinal) {
+  return std::lower_bound(members.begin(), members.end(), ordinal,
+                          [](const Head::Member& m, std::uint32_t o) { return m.ordinal < o; });
+}
+
+}  // namespace
+
+Head::Slot Head::find(const Hash128& hash) const {
+  if (table_.empty()) return kNoSlot;
+  for (std::size_t i = place(hash);; i = (i + 1) & (table_.size() - 1)) {
+    const Slot slot = table_[i];
+    if (slot == kNoSlot) return kNoSlot;
+    if (slot != kDeleted && at(slot).hash == hash) return slot;
+  }
+}
+
+Head::Slot Head::find(SeriesId id) const {
+  auto metric = members_.find(metric_of(id));
+  if (metric == members_.end()) return kNoSlot;
+  auto member = lower_bound(metric->second, ordinal_of(id));
+  return member != metric->second.end() && member->ordinal == ordinal_of(id) ? member->slot : kNoSlot;
+}
+
+Head::Slot Head::insert(SeriesId id, const Hash128& hash, Epoch epoch) {
+  Slot slot;
+  if (free_.empty()) {
+    slot = slots_++;
+    if (slot % kBlock == 0) blocks_.push_back(std::make_unique<HeadSeries[]>(kBlock));
+  } else {
+    slot = free_.back();
+    free_.pop_back();
+  }
+  HeadSeries& entry = at(slot);
+  entry.id = id;
+  entry.generation = next_generation_++;
+  if (next_generation_ == 0) next_generation_ = 1;  // a handle is never 0
+  entry.epoch = 0;
+  entry.touched = epoch;
+  entry.last_unknown = false;
+  entry.open.remember(kMinTimestamp, 0);
+  auto& members = members_[metric_of(id)];
+  members.insert(lower_bound(members, ordinal_of(id)), {ordinal_of(id), slot});
+  ++series_;
+  entry.hash = {};
+  if (!hash.is_zero()) set_hash(slot, hash);
+  return slot;
+}
+
+void Head::set_hash(Slot slot, const Hash128& hash) {
+  at(slot).hash = hash;
+  ++hashed_;
+  if (table_.size() < 2 * (table_used_ + 1)) {
+    rebuild_table(std::max<std::size_t>(64, table_.size() < 3 * hashed_ ? table_.size() * 2 : table_.size()));
+  } else {
+    insert_hash(slot);
+  }
+}
+
+void Head::insert_hash(Slot slot) {
+  std::size_t i = place(at(slot).hash);
+  while (table_[i] != kNoSlot) i = (i + 1) & (table_.size() - 1);
+  table_[i] = slot;
+  ++table_used_;
+}
+
+void Head::rebuild_table(std::size_t size) {
+  table_.assign(size, kNoSlot);
+  table_used_ = 0;
+  for (Slot slot = 0; slot < slots_; ++slot) {
+    if (at(slot).id != 0 && !at(slot).hash.is_zero()) insert_hash(slot);
+  }
+}
+
+void Head::remove_hash(Slot slot) {
+  for (std::size_t i = place(at(slot).hash);; i = (i + 1) & (table_.size() - 1)) {
+    if (table_[i] != slot) continue;
+    table_[i] = kDeleted;
+    --hashed_;
+    return;
+  }
+}
+
+void Head::remove(Slot slot) {
+  HeadSeries& entry = at(slot);
+  if (!entry.hash.is_zero()) remove_hash(slot);
+  auto metric = members_.find(metric_of(entry.id));
+  metric->second.erase(lower_bound(metric->second, ordinal_of(entry.id)));
+  if (metric->second.empty()) members_.erase(metric);
+  entry.id = 0;
+  entry.hash = {};
+  entry.generation = 0;
+  --series_;
+  free_.push_back(slot);
+}
+
+void Head::append(Slot slot, TimestampMs time, double value, Epoch epoch) {
+  HeadSeries& entry = at(slot);
+  OpenChunk& open = entry.open;
+  if (!open.empty() && (entry.epoch != epoch || open.full() || partition_of(time) != partition_of(open.first_time()))) {
+    seal(slot);
+  }
+  const std::size_t before = open.heap_bytes();
+  open.append(time, value);
+  chunk_bytes_ += open.heap_bytes() - before;
+  ++samples_;
+  entry.epoch = epoch;
+  entry.touched = epoch;
+  entry.last_unknown = false;
+}
+
+void Head::seal(Slot slot) {
+  OpenChunk& open = at(slot).open;
+  if (open.empty()) return;
+  const std::size_t before = open.heap_bytes();
+  SealedChunk chunk{open.first_time(), open.last_time(), open.count(), at(slot).epoch, open.seal()};
+  chunk.bytes.shrink_to_fit();
+  open.clear();
+  chunk_bytes_ += chunk.bytes.size() + kSealedOverhead - before;
+  sealed_[slot].push_back(std::move(chunk));
+}
+
+const std::vector<SealedChunk>* Head::sealed(Slot slot) const {
+  auto found = sealed_.find(slot);
+  return found == sealed_.end() ? nullptr : &found->second;
+}
+
+void Head::drop_sealed(Slot slot, std::size_t count) {
+  if (count == 0) return;
+  auto found = sealed_.find(slot);
+  auto& chunks = found->second;
+  for (std::size_t i = 0; i < count; ++i) {
+    samples_ -= chunks[i].count;
+    chunk_bytes_ -= chunks[i].bytes.size() + kSealedOverhead;
+  }
+  chunks.erase(chunks.begin(), chunks.begin() + static_cast<std::ptrdiff_t>(count));
+  if (chunks.empty()) sealed_.erase(found);
+}
+
+std::span<const Head::Member> Head::members(std::uint32_t metric) const {
+  auto found = members_.find(metric);
+  if (found == members_.end()) return {};
+  return found->second;
+}
+
+std::uint64_t Head::bytes() const {
+  constexpr std::size_t kMapNode = 64;
+  return blocks_.size() * kBlock * sizeof(HeadSeries) + table_.size() * sizeof(Slot) + series_ * sizeof(Member) +
+         members_.size() * kMapNode + chunk_bytes_;
+}
+
+}  // namespace pipit

@@ -1,0 +1,127 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "storage/appender.h"
+#include "storage/hash.h"
+#include "storage/keys.h"
+#include "storage/open_chunk.h"
+
+namespace pipit {
+
+/// An epoch is the time between two checkpoints' cuts. A chunk holds samples of one epoch only, so that what a
+/// checkpoint writes is exactly what the records before its cut say.
+using Epoch = std::uint32_t;
+
+/// One series in RAM. Labels are not here: the database has them.
+struct HeadSeries {
+  OpenChunk open;
+  SeriesId id = 0;
+  Hash128 hash;  ///< of the labels; zero until somebody asked for the series by its labels
+  std::uint32_t generation = 0;
+  Epoch epoch = 0;    ///< of the newest sample; 0 is none
+  Epoch touched = 0;  ///< when it came here or got its newest sample
+  /// The series came back from the index: what `open` remembers as its last sample may be older than the
+  /// newest one on disk.
+  bool last_unknown = false;
+};
+
+/// A run that is closed but not on disk yet.
+struct SealedChunk {
+  TimestampMs start = 0;
+  TimestampMs end = 0;
+  std::uint32_t count = 0;
+  Epoch epoch = 0;
+  std::string bytes;
+};
+
+/// The series with recent samples. A slab of entries that handles address directly, a hash table by labels, and
+/// lists by metric, each a few bytes a series.
+///
+/// Not thread-safe: its owner guards it. Entries don't move while they live.
+class Head {
+ public:
+  using Slot = std::uint32_t;
+  static constexpr Slot kNoSlot = 0xffffffff;
+
+  /// A metric's series, by ordinal.
+  struct Member {
+    std::uint32_t ordinal;
+    Slot slot;
+  };
+
+  Slot find(const Hash128& hash) const;
+  Slot find(SeriesId id) const;
+  /// REQUIRES: neither id nor hash is there. The hash may be zero.
+  Slot insert(SeriesId id, const Hash128& hash, Epoch epoch);
+  /// REQUIRES: the slot's hash is zero.
+  void set_hash(Slot slot, const Hash128& hash);
+  /// REQUIRES: no samples in it.
+  void remove(Slot slot);
+
+  HeadSeries& at(Slot slot) { return blocks_[slot / kBlock][slot % kBlock]; }
+  const HeadSeries& at(Slot slot) const { return blocks_[slot / kBlock][slot % kBlock]; }
+  SeriesRef ref(Slot slot) const { return std::uint64_t{at(slot).generation} << 32 | slot; }
+  /// kNoSlot when the handle isn't good any more.
+  Slot resolve(SeriesRef ref) const {
+    const auto slot = static_cast<Slot>(ref);
+    return slot < slots_ && at(slot).id != 0 && at(slot).generation == ref >> 32 ? slot : kNoSlot;
+  }
+  /// Hints to the processor that `ref` is needed soon.
+  void prefetch(SeriesRef ref) const {
+    const auto slot = static_cast<Slot>(ref);
+    if (slot >= slots_) return;
+    const auto* entry = reinterpret_cast<const char*>(&at(slot));
+    __builtin_prefetch(entry);
+    __builtin_prefetch(entry + 64);
+  }
+
+  /// REQUIRES: time > the series' last time.
+  void append(Slot slot, TimestampMs time, double value, Epoch epoch);
+  /// Closes the open chunk, if it has samples; it is then among sealed().
+  void seal(Slot slot);
+  const std::vector<SealedChunk>* sealed(Slot slot) const;
+  /// Forgets the first `count` sealed chunks, which are on disk now.
+  void drop_sealed(Slot slot, std::size_t count);
+
+  std::span<const Member> members(std::uint32_t metric) const;
+  const std::unordered_map<std::uint32_t, std::vector<Member>>& metrics() const { return members_; }
+  /// Slots that may hold series; those with id 0 don't.
+  Slot slots() const { return slots_; }
+
+  std::uint64_t series() const { return series_; }
+  std::uint64_t samples() const { return samples_; }
+  /// Of open and sealed chunks.
+  std::uint64_t chunk_bytes() const { return chunk_bytes_; }
+  /// All of the head.
+  std::uint64_t bytes() const;
+
+ private:
+  static constexpr Slot kBlock = 256;
+  static constexpr Slot kDeleted = 0xfffffffe;
+
+  std::size_t place(const Hash128& hash) const { return hash.low & (table_.size() - 1); }
+  void insert_hash(Slot slot);
+  void remove_hash(Slot slot);
+  void rebuild_table(std::size_t size);
+
+  std::vector<std::unique_ptr<HeadSeries[]>> blocks_;
+  std::vector<Slot> free_;
+  Slot slots_ = 0;
+  std::uint32_t next_generation_ = 1;
+  std::vector<Slot> table_;     // open addressing, a power of two
+  std::size_t table_used_ = 0;  // deleted ones included
+  std::size_t hashed_ = 0;
+  std::unordered_map<std::uint32_t, std::vector<Member>> members_;
+  std::unordered_map<Slot, std::vector<SealedChunk>> sealed_;
+  std::uint64_t series_ = 0;
+  std::uint64_t samples_ = 0;
+  std::uint64_t chunk_bytes_ = 0;
+};
+
+}  // namespace pipit

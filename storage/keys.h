@@ -1,0 +1,123 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+
+#include "model/sample.h"
+#include "storage/coding.h"
+
+namespace pipit {
+
+// Keys of the store's column families; docs/storage.md lists them. Everything is big endian, so that keys sort.
+
+/// The metric's id above, the series' ordinal within the metric below. Never reused.
+using SeriesId = std::uint64_t;
+
+inline constexpr SeriesId make_series_id(std::uint32_t metric, std::uint32_t ordinal) {
+  return SeriesId{metric} << 32 | ordinal;
+}
+inline constexpr std::uint32_t metric_of(SeriesId id) { return static_cast<std::uint32_t>(id >> 32); }
+inline constexpr std::uint32_t ordinal_of(SeriesId id) { return static_cast<std::uint32_t>(id); }
+
+/// Days since the epoch. A chunk never leaves its partition.
+using Partition = std::int32_t;
+inline constexpr DurationMs kPartitionMs = 24LL * 3600 * 1000;
+
+inline constexpr Partition partition_of(TimestampMs time) {
+  return static_cast<Partition>(time / kPartitionMs - (time % kPartitionMs < 0 ? 1 : 0));
+}
+/// Timestamps that can be stored: 5.8 million years around the epoch. The last partition is left out, so that every
+/// partition has a key behind it.
+inline constexpr TimestampMs kMinStorableTime = std::numeric_limits<Partition>::min() * kPartitionMs;
+inline constexpr TimestampMs kMaxStorableTime = std::numeric_limits<Partition>::max() * kPartitionMs - 1;
+
+inline constexpr TimestampMs partition_start(Partition p) { return p * kPartitionMs; }
+
+inline constexpr std::size_t kPartitionBytes = 4;
+inline constexpr std::size_t kChunkKeyBytes = 20;
+
+inline void put_partition(std::string& out, Partition p) {
+  put_big_endian32(out, static_cast<std::uint32_t>(p) ^ 0x80000000U);  // so that negative ones sort first
+}
+
+struct ChunkKey {
+  Partition partition = 0;
+  SeriesId id = 0;
+  TimestampMs start = 0;
+};
+
+/// A chunk's key, or without a start the prefix of a series' chunks in a partition.
+inline void put_chunk_prefix(std::string& out, Partition p, SeriesId id) {
+  put_partition(out, p);
+  put_big_endian64(out, id);
+}
+inline std::string chunk_key(SeriesId id, TimestampMs start) {
+  std::string key;
+  put_chunk_prefix(key, partition_of(start), id);
+  put_big_endian64(key, static_cast<std::uint64_t>(start) ^ (std::uint64_t{1} << 63));
+  return key;
+}
+/// False when the bytes are no chunk key.
+inline bool parse_chunk_key(std::string_view key, ChunkKey& parsed) {
+  if (key.size() != kChunkKeyBytes) return false;
+  parsed.partition = static_cast<Partition>(big_endian32(key.data()) ^ 0x80000000U);
+  parsed.id = big_endian64(key.data() + 4);
+  parsed.start = static_cast<TimestampMs>(big_endian64(key.data() + 12) ^ (std::uint64_t{1} << 63));
+  return true;
+}
+
+inline std::string series_key(SeriesId id) {
+  std::string key;
+  put_big_endian64(key, id);
+  return key;
+}
+
+// Of the index. The last part of a key runs to its end, the others have a fixed or a written length.
+inline constexpr char kIndexHash = 'h';          ///< labels' hash -> series id
+inline constexpr char kIndexMetricName = 'm';    ///< metric name -> metric id
+inline constexpr char kIndexMetric = 'n';        ///< metric id -> metric name
+inline constexpr char kIndexNextOrdinal = 'o';   ///< metric id -> the next series' ordinal
+inline constexpr char kIndexPosting = 'p';       ///< metric id, label name, value -> ordinals
+inline constexpr char kIndexLabelMetrics = 'v';  ///< label name, value -> metric ids
+
+inline std::string metric_name_key(std::string_view name) { return std::string(1, kIndexMetricName) += name; }
+inline std::string metric_key(char kind, std::uint32_t metric) {
+  std::string key(1, kind);
+  put_big_endian32(key, metric);
+  return key;
+}
+/// The prefix of all values of a label within a metric; with the value appended, the key of its posting list.
+inline std::string posting_prefix(std::uint32_t metric, std::string_view label_name) {
+  std::string key = metric_key(kIndexPosting, metric);
+  put_text(key, label_name);
+  return key;
+}
+inline std::string label_metrics_prefix(std::string_view label_name) {
+  std::string key(1, kIndexLabelMetrics);
+  put_text(key, label_name);
+  return key;
+}
+
+/// The smallest key that is greater than every key with this prefix. REQUIRES: not all bytes are 0xff.
+inline std::string prefix_end(std::string prefix) {
+  while (static_cast<unsigned char>(prefix.back()) == 0xff) prefix.pop_back();
+  prefix.back() = static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
+  return prefix;
+}
+
+// Of the default family.
+inline constexpr std::string_view kStateSequence = "log.seq";    ///< the newest write-ahead record
+inline constexpr std::string_view kStateRange = "chunks.range";  ///< oldest and newest time of any stored chunk
+inline constexpr std::string_view kStateHashSeed = "hash.seed";  ///< of the labels' hashes in the index
+inline constexpr std::string_view kStateFormat = "format";       ///< the layout's version
+inline constexpr char kRecordPrefix = 'L';  ///< with a sequence number: a record that a restart or checkpoint kept
+
+inline std::string record_key(std::uint64_t sequence) {
+  std::string key(1, kRecordPrefix);
+  put_big_endian64(key, sequence);
+  return key;
+}
+
+}  // namespace pipit

@@ -1,0 +1,171 @@
+#include "storage/series_cursor.h"
+
+#include <algorithm>
+
+namespace pipit {
+
+// ---- SeriesWalk -----------------------------------------------------------------------------------------
+
+Result<bool> SeriesWalk::next() {
+  for (;;) {
+    if (exhausted_ && !next_metric()) return false;
+    auto found = metric().all_but ? next_of_all() : next_listed();
+    if (!found.ok() || *found) return found;
+    exhausted_ = true;
+  }
+}
+
+bool SeriesWalk::next_metric() {
+  if (at_ == selections_.size()) return false;
+  ++at_;
+  exhausted_ = false;
+  ordinal_ = 0;
+  member_ = 0;
+  members_ = core_.head_members(metric().metric);
+  next_id_ = make_series_id(metric().metric, 0);
+  // The count of departures before the look at what is on disk: see HeadCopy.
+  const std::uint64_t departures = core_.departures();
+  on_disk_ = core_.disk_overlaps(min_time_);
+  if (on_disk_) chunks_.refresh(departures);
+  return true;
+}
+
+Result<bool> SeriesWalk::next_listed() {
+  const Postings& ordinals = metric().ordinals;
+  if (ordinal_ == ordinals.size()) return false;
+  const std::uint32_t ordinal = ordinals[ordinal_++];
+  while (member_ < members_.size() && members_[member_].ordinal < ordinal) ++member_;
+  id_ = make_series_id(metric().metric, ordinal);
+  slot_ = member_ < members_.size() && members_[member_].ordinal == ordinal ? members_[member_].slot : Head::kNoSlot;
+  return true;
+}
+
+Result<bool> SeriesWalk::next_of_all() {
+  const SeriesId end = make_series_id(metric().metric, 0) + (SeriesId{1} << 32);
+  const Postings& excluded = metric().ordinals;
+  for (;;) {
+    std::optional<SeriesId> id;
+    if (on_disk_) {
+      auto found = chunks_.next_id(next_id_, end);
+      if (!found.ok()) return found.error();
+      id = *found;
+    }
+    slot_ = Head::kNoSlot;
+    if (member_ < members_.size()) {
+      const SeriesId in_head = make_series_id(metric().metric, members_[member_].ordinal);
+      if (!id || in_head <= *id) {
+        id = in_head;
+        slot_ = members_[member_++].slot;
+      }
+    }
+    if (!id) return false;
+    id_ = *id;
+    next_id_ = *id + 1;
+    while (ordinal_ < excluded.size() && excluded[ordinal_] < ordinal_of(*id)) ++ordinal_;
+    if (ordinal_ == excluded.size() || excluded[ordinal_] != ordinal_of(*id)) return true;
+  }
+}
+
+// ---- LabelReader ----------------------------------------------------------------------------------------
+
+Result<bool> LabelReader::find_record(SeriesId id) {
+  const std::string key = series_key(id);
+  for (const bool fresh : {false, true}) {
+    if (fresh || !it_) {
+      it_ = core_.database().iterate(core_.database().series());
+      it_->Seek(slice(key));
+    } else {
+      if (it_->Valid() && view(it_->key()) < key) it_->Next();
+      if (!it_->Valid() || view(it_->key()) != key) it_->Seek(slice(key));
+    }
+    if (it_->Valid() && view(it_->key()) == key) return true;
+    if (!it_->status().ok()) return core_.database().error(it_->status(), "read");
+  }
+  return false;
+}
+
+void LabelReader::set(std::size_t i, std::string_view name, std::string_view value, LabelSet& labels) {
+  if (i == last_.size()) last_.emplace_back();
+  LabelPair& pair = last_[i];
+  if (symbols_.text(pair.name) != name) pair.name = symbols_.intern(name);
+  if (symbols_.text(pair.value) != value) pair.value = symbols_.intern(value);
+  labels.push_back(pair);
+}
+
+Result<bool> LabelReader::read(SeriesId id, std::string_view metric_name, LabelSet& labels) {
+  auto found = find_record(id);
+  if (!found.ok() || !*found) return found;
+  if (name_label_ == 0) name_label_ = symbols_.intern(kMetricName);
+  if (metric_ != metric_of(id)) {
+    metric_ = metric_of(id);
+    metric_name_ = symbols_.intern(metric_name);
+  }
+  labels.clear();
+  std::size_t i = 0;
+  bool named = false;
+  const bool good = read_series_record(view(it_->value()), [&](std::string_view name, std::string_view value) {
+    if (!named && name > kMetricName) {
+      labels.push_back({name_label_, metric_name_});
+      named = true;
+    }
+    set(i++, name, value, labels);
+  });
+  if (!named) labels.push_back({name_label_, metric_name_});
+  if (!good) return internal_error("the labels of a series of " + std::string(metric_name) + " are damaged");
+  return true;
+}
+
+// ---- StoreCursor ----------------------------------------------------------------------------------------
+
+StoreCursor::StoreCursor(const StoreCore& core, std::vector<MetricSelection> selections, const SelectRequest& request,
+                         SymbolTable& symbols)
+    : core_(core),
+      min_time_(core.visible_from(request.min_time)),
+      max_time_(request.max_time),
+      canceled_(request.canceled),
+      chunks_(core, min_time_, max_time_),
+      walk_(core, std::move(selections), chunks_, min_time_),
+      label_reader_(core, symbols) {}
+
+Result<bool> StoreCursor::next() {
+  for (;;) {
+    if (canceled_ != nullptr && canceled_->load(std::memory_order_relaxed)) {
+      return Error{ErrorKind::canceled, "query was canceled"};
+    }
+    auto more = walk_.next();
+    if (!more.ok() || !*more) return more;
+    if (Status status = read_samples(); !status.ok()) return status.error();
+    if (size_ == 0) continue;
+    auto labeled = label_reader_.read(walk_.id(), walk_.metric().name, labels_);
+    if (!labeled.ok() || *labeled) return labeled;
+  }
+}
+
+/// First the copy of what is in RAM, then the disk: what moves in between is seen twice and not missed.
+Status StoreCursor::read_samples() {
+  times_.clear();
+  values_.clear();
+  size_ = 0;
+  core_.copy_head(walk_.id(), walk_.slot(), min_time_, max_time_, head_);
+  if (head_.complete_from > min_time_ && head_.stored_max >= min_time_ && head_.stored_min <= max_time_) {
+    chunks_.refresh(head_.departures);
+    if (Status status = chunks_.read(walk_.id(), times_, values_); !status.ok()) return status;
+  }
+  for (std::size_t i = 0; i < head_.pieces.size(); ++i) {
+    Status status = append_chunk(head_.piece(i), head_.pieces[i].start, min_time_, times_, values_);
+    if (!status.ok()) return status;
+  }
+  if (times_.empty()) return {};
+  first_ = 0;
+  std::size_t end = times_.size();
+  if (times_.front() < min_time_) {
+    first_ = static_cast<std::size_t>(std::lower_bound(times_.begin(), times_.end(), min_time_) - times_.begin());
+  }
+  if (times_.back() > max_time_) {
+    end = static_cast<std::size_t>(std::upper_bound(times_.begin(), times_.end(), max_time_) - times_.begin());
+  }
+  size_ = end > first_ ? end - first_ : 0;
+  return {};
+}
+
+}  // namespace pipit

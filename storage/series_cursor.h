@@ -1,0 +1,95 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "storage/chunk_reader.h"
+
+namespace pipit {
+
+/// Walks the series that matchers select, in the order of ids. What has samples in the range is for the user to find
+/// out.
+class SeriesWalk {
+ public:
+  SeriesWalk(const StoreCore& core, std::vector<MetricSelection> selections, ChunkReader& chunks, TimestampMs min_time)
+      : core_(core), chunks_(chunks), selections_(std::move(selections)), min_time_(min_time) {}
+
+  /// False at the end.
+  Result<bool> next();
+  SeriesId id() const { return id_; }
+  Head::Slot slot() const { return slot_; }
+  const MetricSelection& metric() const { return selections_[at_ - 1]; }
+
+ private:
+  bool next_metric();
+  Result<bool> next_listed();
+  Result<bool> next_of_all();
+
+  const StoreCore& core_;
+  ChunkReader& chunks_;
+  std::vector<MetricSelection> selections_;
+  TimestampMs min_time_;
+  std::size_t at_ = 0;       // one past the current metric
+  std::size_t ordinal_ = 0;  // position in the metric's list
+  std::vector<Head::Member> members_;
+  std::size_t member_ = 0;
+  bool on_disk_ = false;  // whether chunks of the metric can be in the range
+  std::uint64_t next_id_ = 0;
+  bool exhausted_ = true;
+  SeriesId id_ = 0;
+  Head::Slot slot_ = Head::kNoSlot;
+};
+
+/// Reads labels of series from their records. Neighbours share most of them, so ids of the record before are taken over
+/// where the bytes are the same.
+class LabelReader {
+ public:
+  LabelReader(const StoreCore& core, SymbolTable& symbols) : core_(core), symbols_(symbols) {}
+
+  /// False when there is no such series any more.
+  Result<bool> read(SeriesId id, std::string_view metric_name, LabelSet& labels);
+
+ private:
+  Result<bool> find_record(SeriesId id);
+  void set(std::size_t i, std::string_view name, std::string_view value, LabelSet& labels);
+
+  const StoreCore& core_;
+  SymbolTable& symbols_;
+  std::unique_ptr<rocksdb::Iterator> it_;
+  LabelSet last_;  // without the metric's name
+  SymbolId name_label_ = 0;
+  std::uint32_t metric_ = 0;
+  SymbolId metric_name_ = 0;
+};
+
+class StoreCursor final : public SeriesCursor {
+ public:
+  StoreCursor(const StoreCore& core, std::vector<MetricSelection> selections, const SelectRequest& request,
+              SymbolTable& symbols);
+
+  Result<bool> next() override;
+  const LabelSet& labels() const override { return labels_; }
+  std::span<const TimestampMs> times() const override { return std::span(times_).subspan(first_, size_); }
+  std::span<const double> values() const override { return std::span(values_).subspan(first_, size_); }
+
+ private:
+  Status read_samples();
+
+  const StoreCore& core_;
+  TimestampMs min_time_;
+  TimestampMs max_time_;
+  const std::atomic<bool>* canceled_;
+  ChunkReader chunks_;
+  SeriesWalk walk_;
+  LabelReader label_reader_;
+  HeadCopy head_;
+  LabelSet labels_;
+  std::vector<TimestampMs> times_;
+  std::vector<double> values_;
+  std::size_t first_ = 0;
+  std::size_t size_ = 0;
+};
+
+}  // namespace pipit

@@ -1,0 +1,107 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "model/labels.h"
+#include "model/matcher.h"
+#include "model/result.h"
+#include "storage/database.h"
+#include "storage/hash.h"
+#include "storage/keys.h"
+#include "storage/postings.h"
+
+namespace pipit {
+
+/// The series of one metric that matchers select.
+struct MetricSelection {
+  std::uint32_t metric = 0;
+  std::string name;
+  /// Whether all but `ordinals` are selected, otherwise `ordinals` are. The first comes of matchers that a series
+  /// without the label satisfies too, and needs no list of what there is.
+  bool all_but = true;
+  Postings ordinals;
+};
+
+/// Which series there are: ids, labels and posting lists, in the families `series` and `index`.
+///
+/// Creation and removal are for one thread at a time (the store's commit lock); reading is thread-safe and sees what
+/// has been written by `write_pending`.
+class SeriesIndex {
+ public:
+  SeriesIndex(Database& database, const HashSeed& seed) : database_(database), seed_(seed) {}
+  /// Reads what creation needs to know.
+  Status load();
+
+  Hash128 hash(const Labels& labels) const { return hash_labels(labels, seed_); }
+  /// The series with this hash, or 0. Doesn't see pending ones.
+  Result<SeriesId> find(const Hash128& hash) const;
+
+  /// Gives the labels an id. It reaches the database with the next write_pending().
+  /// REQUIRES: there is no such series, pending ones included; a metric name.
+  Result<SeriesId> create(const Labels& labels, const Hash128& hash);
+  bool has_pending() const { return !pending_.series.empty(); }
+  std::size_t pending_bytes() const { return pending_.bytes; }
+  /// On failure everything stays pending.
+  Status write_pending();
+
+  /// Removes series and all that leads to them. Ids that are not there are passed over.
+  Status remove(std::span<const SeriesId> ids);
+
+  using Canceled = const std::atomic<bool>*;
+  /// By metric, in the order of metric ids.
+  Result<std::vector<MetricSelection>> select(std::span<const Matcher> matchers, Canceled canceled) const;
+
+  /// All names, `__name__` included, sorted.
+  Result<std::vector<std::string>> label_names() const;
+  /// All values of a label, sorted. At most `limit`, if that isn't 0.
+  Result<std::vector<std::string>> label_values(std::string_view name, std::size_t limit) const;
+
+ private:
+  struct Metric {
+    std::uint32_t id = 0;
+    std::uint64_t next_ordinal = 0;
+    bool is_new = false;
+  };
+  struct Pending {
+    std::vector<std::pair<SeriesId, std::string>> series;  // and their records
+    std::vector<std::pair<Hash128, SeriesId>> hashes;
+    std::map<std::string, Postings> postings;
+    std::map<std::string, Metric*> metrics;
+    std::size_t bytes = 0;
+  };
+
+  Result<Metric*> metric(std::string_view name);
+
+  Database& database_;
+  HashSeed seed_;
+  std::uint32_t next_metric_ = 1;
+  std::unordered_map<std::string, Metric> metrics_;  // those that series were made of
+  Pending pending_;
+};
+
+/// A series' labels without its name, as the family `series` holds them: a count, then names and values.
+std::string encode_series_record(const Labels& labels);
+/// Calls `visit(name, value)` for each. False when the bytes are damaged.
+template <class Visit>
+bool read_series_record(std::string_view record, Visit visit) {
+  ByteReader reader(record);
+  std::uint64_t count;
+  if (!reader.varint(count)) return false;
+  for (; count > 0; --count) {
+    std::string_view name;
+    std::string_view value;
+    if (!reader.text(name) || !reader.text(value)) return false;
+    visit(name, value);
+  }
+  return reader.done();
+}
+
+}  // namespace pipit

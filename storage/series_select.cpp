@@ -1,0 +1,267 @@
+// How matchers become lists of series: SeriesIndex::select and the lists of label names and values.
+
+#include <algorithm>
+#include <set>
+
+#include "storage/series_index.h"
+
+namespace pipit {
+namespace {
+
+Error canceled_error() { return {ErrorKind::canceled, "query was canceled"}; }
+
+bool is_set(SeriesIndex::Canceled canceled) { return canceled != nullptr && canceled->load(std::memory_order_relaxed); }
+
+/// One reader of the index: an iterator that all of a selection's questions share, and so one state of the database.
+class IndexReader {
+ public:
+  IndexReader(const Database& database, SeriesIndex::Canceled canceled)
+      : database_(database), canceled_(canceled), it_(database.iterate(database.index())) {}
+
+  /// Calls `visit(rest of the key, value)` for the keys that start with `prefix` then `more`; stops on false.
+  template <class Visit>
+  Status scan(const std::string& prefix, std::string_view more, Visit visit) {
+    for (it_->Seek(slice(prefix + std::string(more))); it_->Valid(); it_->Next()) {
+      const std::string_view key = view(it_->key());
+      if (!key.starts_with(prefix) || !key.substr(prefix.size()).starts_with(more)) break;
+      if (is_set(canceled_)) return canceled_error();
+      if (!visit(key.substr(prefix.size()), view(it_->value()))) break;
+    }
+    if (!it_->status().ok()) return database_.error(it_->status(), "read");
+    return {};
+  }
+
+  /// The value, or empty when there is no such key.
+  Result<std::string_view> get(const std::string& key) {
+    it_->Seek(slice(key));
+    if (it_->Valid() && view(it_->key()) == key) return view(it_->value());
+    if (!it_->status().ok()) return database_.error(it_->status(), "read");
+    return std::string_view();
+  }
+
+  /// The first key at or after `key`, or empty at the end.
+  Result<std::string_view> seek(const std::string& key) {
+    it_->Seek(slice(key));
+    if (!it_->status().ok()) return database_.error(it_->status(), "read");
+    return it_->Valid() ? view(it_->key()) : std::string_view();
+  }
+
+  Result<Postings> postings(const std::string& key) {
+    auto bytes = get(key);
+    if (!bytes.ok()) return bytes.error();
+    Postings list;
+    if (!bytes->empty() && !decode_postings(*bytes, list))
+      return internal_error("the index is damaged: a posting list");
+    return list;
+  }
+
+  /// The union of the lists below `prefix` whose value satisfies `wanted`, which only values that start
+  /// with `more` can.
+  template <class Wanted>
+  Result<Postings> union_where(const std::string& prefix, std::string_view more, Wanted wanted) {
+    Postings all;
+    Postings one;
+    bool good = true;
+    std::vector<Postings> lists;
+    Status status = scan(prefix, more, [&](std::string_view value, std::string_view bytes) {
+      if (!wanted(value)) return true;
+      good = decode_postings(bytes, one);
+      lists.push_back(std::move(one));
+      one = {};
+      return good;
+    });
+    if (!status.ok()) return status.error();
+    if (!good) return internal_error("the index is damaged: a posting list");
+    for (const Postings& list : lists) all.insert(all.end(), list.begin(), list.end());
+    std::sort(all.begin(), all.end());
+    all.erase(std::unique(all.begin(), all.end()), all.end());
+    return all;
+  }
+
+  Result<Postings> union_of(const std::string& prefix, const std::vector<std::string>& values) {
+    Postings all;
+    for (const std::string& value : values) {
+      auto list = postings(prefix + value);
+      if (!list.ok()) return list.error();
+      unite(all, *list);
+    }
+    return all;
+  }
+
+ private:
+  const Database& database_;
+  SeriesIndex::Canceled canceled_;
+  std::unique_ptr<rocksdb::Iterator> it_;
+};
+
+using MetricName = std::pair<std::uint32_t, std::string>;
+
+class Selector {
+ public:
+  Selector(const Database& database, std::span<const Matcher> matchers, SeriesIndex::Canceled canceled)
+      : reader_(database, canceled), canceled_(canceled) {
+    for (const Matcher& m : matchers) (m.name() == kMetricName ? on_name_ : on_labels_).push_back(&m);
+  }
+
+  Result<std::vector<MetricSelection>> run() {
+    auto metrics = candidate_metrics();
+    if (!metrics.ok()) return metrics.error();
+    std::sort(metrics->begin(), metrics->end());
+    std::vector<MetricSelection> selections;
+    for (auto& [id, name] : *metrics) {
+      if (is_set(canceled_)) return canceled_error();
+      MetricSelection selection{id, std::move(name), true, {}};
+      if (Status status = narrow(selection); !status.ok()) return status.error();
+      if (selection.all_but || !selection.ordinals.empty()) selections.push_back(std::move(selection));
+    }
+    return selections;
+  }
+
+ private:
+  bool name_matches(std::string_view name) const {
+    return std::all_of(on_name_.begin(), on_name_.end(), [&](const Matcher* m) { return m->matches(name); });
+  }
+
+  Result<std::vector<MetricName>> candidate_metrics() {
+    for (const Matcher* m : on_name_) {
+      if (m->type() == MatchType::equal) return metrics_named({m->value()});
+      if (m->type() == MatchType::regex && !m->regex().literals().empty()) return metrics_named(m->regex().literals());
+    }
+    const auto selective = std::find_if(on_labels_.begin(), on_labels_.end(), [](const Matcher* m) {
+      return m->type() == MatchType::equal && !m->value().empty();
+    });
+    if (on_name_.empty() && selective != on_labels_.end()) return metrics_with(**selective);
+    return scan_metrics();
+  }
+
+  Result<std::vector<MetricName>> metrics_named(const std::vector<std::string>& names) {
+    std::vector<MetricName> metrics;
+    for (const std::string& name : names) {
+      if (!name_matches(name)) continue;
+      auto id = reader_.get(metric_name_key(name));
+      if (!id.ok()) return id.error();
+      if (id->size() == 4) metrics.emplace_back(big_endian32(id->data()), name);
+    }
+    std::sort(metrics.begin(), metrics.end());
+    metrics.erase(std::unique(metrics.begin(), metrics.end()), metrics.end());
+    return metrics;
+  }
+
+  Result<std::vector<MetricName>> metrics_with(const Matcher& matcher) {
+    auto ids = reader_.postings(label_metrics_prefix(matcher.name()) + matcher.value());
+    if (!ids.ok()) return ids.error();
+    std::vector<MetricName> metrics;
+    for (const std::uint32_t id : *ids) {
+      auto name = reader_.get(metric_key(kIndexMetric, id));
+      if (!name.ok()) return name.error();
+      metrics.emplace_back(id, std::string(*name));
+    }
+    return metrics;
+  }
+
+  Result<std::vector<MetricName>> scan_metrics() {
+    std::string_view prefix;
+    for (const Matcher* m : on_name_) {
+      if (m->type() == MatchType::regex) prefix = m->regex().prefix();
+    }
+    std::vector<MetricName> metrics;
+    Status status = reader_.scan(std::string(1, kIndexMetricName), prefix, [&](std::string_view name, auto id) {
+      if (id.size() == 4 && name_matches(name)) metrics.emplace_back(big_endian32(id.data()), std::string(name));
+      return true;
+    });
+    if (!status.ok()) return status.error();
+    return metrics;
+  }
+
+  Status narrow(MetricSelection& selection) {
+    for (const Matcher* m : on_labels_) {
+      if (m->matches_empty()) continue;
+      auto wanted = matching(selection.metric, *m);
+      if (!wanted.ok()) return wanted.error();
+      if (selection.all_but) {
+        selection.all_but = false;
+        selection.ordinals = std::move(*wanted);
+      } else {
+        intersect(selection.ordinals, *wanted);
+      }
+      if (selection.ordinals.empty()) return {};
+    }
+    for (const Matcher* m : on_labels_) {
+      if (!m->matches_empty()) continue;
+      auto unwanted = not_matching(selection.metric, *m);
+      if (!unwanted.ok()) return unwanted.error();
+      if (selection.all_but) {
+        unite(selection.ordinals, *unwanted);
+      } else {
+        subtract(selection.ordinals, *unwanted);
+      }
+    }
+    return {};
+  }
+
+  /// Series whose label satisfies a matcher that the empty value doesn't.
+  Result<Postings> matching(std::uint32_t metric, const Matcher& m) {
+    const std::string prefix = posting_prefix(metric, m.name());
+    if (m.type() == MatchType::equal) return reader_.postings(prefix + m.value());
+    std::string_view more;
+    if (m.type() == MatchType::regex) {
+      if (!m.regex().literals().empty()) return reader_.union_of(prefix, m.regex().literals());
+      more = m.regex().prefix();
+    }
+    return reader_.union_where(prefix, more, [&](std::string_view value) { return m.matches(value); });
+  }
+
+  /// Series that have the label and don't satisfy a matcher that the empty value does.
+  Result<Postings> not_matching(std::uint32_t metric, const Matcher& m) {
+    const std::string prefix = posting_prefix(metric, m.name());
+    if (m.type() == MatchType::not_equal) return reader_.postings(prefix + m.value());
+    if (m.type() == MatchType::regex && m.regex().pattern() == ".*") return Postings();
+    std::string_view more;
+    if (m.type() == MatchType::not_regex) {
+      if (!m.regex().literals().empty()) return reader_.union_of(prefix, m.regex().literals());
+      more = m.regex().prefix();
+    }
+    return reader_.union_where(prefix, more, [&](std::string_view value) { return !m.matches(value); });
+  }
+
+  IndexReader reader_;
+  SeriesIndex::Canceled canceled_;
+  std::vector<const Matcher*> on_name_;
+  std::vector<const Matcher*> on_labels_;
+};
+
+}  // namespace
+
+Result<std::vector<MetricSelection>> SeriesIndex::select(std::span<const Matcher> matchers, Canceled canceled) const {
+  return Selector(database_, matchers, canceled).run();
+}
+
+Result<std::vector<std::string>> SeriesIndex::label_names() const {
+  IndexReader reader(database_, nullptr);
+  std::set<std::string> names;
+  std::string next(1, kIndexLabelMetrics);
+  for (;;) {
+    auto key = reader.seek(next);
+    if (!key.ok()) return key.error();
+    if (key->empty() || (*key)[0] != kIndexLabelMetrics) break;
+    std::string_view name;
+    ByteReader bytes(key->substr(1));
+    if (!bytes.text(name)) return internal_error("the index is damaged: a label's name");
+    names.emplace(name);
+    next = prefix_end(label_metrics_prefix(name));
+  }
+  return std::vector<std::string>(names.begin(), names.end());
+}
+
+Result<std::vector<std::string>> SeriesIndex::label_values(std::string_view name, std::size_t limit) const {
+  IndexReader reader(database_, nullptr);
+  std::vector<std::string> values;
+  Status status = reader.scan(label_metrics_prefix(name), {}, [&](std::string_view value, std::string_view) {
+    values.emplace_back(value);
+    return limit == 0 || values.size() < limit;
+  });
+  if (!status.ok()) return status.error();
+  return values;
+}
+
+}  // namespace pipit

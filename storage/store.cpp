@@ -1,0 +1,40 @@
+#include "storage/store.h"
+
+#include "storage/series_cursor.h"
+#include "storage/store_core.h"
+
+namespace pipit {
+
+Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Store::~Store() = default;
+
+Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options, MetricsRegistry& metrics) {
+  auto impl = std::make_unique<Impl>(options, metrics);
+  if (Status status = impl->open(); !status.ok()) return status.error();
+  return std::unique_ptr<Store>(new Store(std::move(impl)));
+}
+
+Status Store::close() { return impl_->close(); }
+Status Store::checkpoint() { return impl_->checkpoint(); }
+Status Store::apply_retention(TimestampMs now) { return impl_->apply_retention(now); }
+StoreStats Store::stats() const { return impl_->stats(); }
+
+Result<SeriesRef> Store::series(const Labels& labels) { return impl_->series_ref(labels); }
+Result<AppendReport> Store::append(const AppendBatch& batch) { return impl_->append(batch); }
+Status Store::set_metadata(std::string_view metric, const Metadata& metadata) {
+  return impl_->set_metadata(metric, metadata);
+}
+
+Result<std::unique_ptr<SeriesCursor>> Store::select(const SelectRequest& request, SymbolTable& symbols) const {
+  if (Status status = impl_->can_read(); !status.ok()) return status.error();
+  auto selections = impl_->index().select(request.matchers, request.canceled);
+  if (!selections.ok()) return selections.error();
+  return std::unique_ptr<SeriesCursor>(new StoreCursor(*impl_, std::move(*selections), request, symbols));
+}
+
+Result<std::vector<MetricMetadata>> Store::metadata(std::string_view metric, std::size_t limit) const {
+  if (Status status = impl_->can_read(); !status.ok()) return status.error();
+  return impl_->metadata(metric, limit);
+}
+
+}  // namespace pipit

@@ -1,0 +1,356 @@
+#include "storage/store_core.h"
+
+#include <algorithm>
+#include <random>
+
+#include "model/duration.h"
+#include "telemetry/log.h"
+
+namespace pipit {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// How long samples may stay in RAM alone; the log has them, but a restart reads it.
+constexpr auto kCheckpointInterval = 2h;
+/// How much a restart may have to replay.
+constexpr std::uint64_t kMaxLogBytes = 32 << 20;
+/// A head of many series gets room for chunks that are worth writing.
+constexpr std::uint64_t kMinBytesPerSeries = 48;
+/// What a power failure may cost. The death of the process costs nothing.
+constexpr auto kSyncInterval = 2s;
+constexpr auto kRetentionInterval = 5min;
+constexpr auto kRetryInterval = 5s;
+
+constexpr std::string_view kFormatVersion = "1";
+
+HashSeed random_seed() {
+  std::random_device random;
+  const auto word = [&] { return std::uint64_t{random()} << 32 | random(); };
+  return {word(), word()};
+}
+
+}  // namespace
+
+StoreCore::StoreCore(const StoreOptions& options, MetricsRegistry& metrics)
+    : options_(options),
+      metrics_(metrics),
+      appended_(metrics.counter("pipit_storage_samples_appended_total", "Samples that were stored.")),
+      out_of_order_(metrics.counter("pipit_storage_out_of_order_samples_total",
+                                    "Samples refused for being older than their series' newest.")),
+      duplicates_(metrics.counter("pipit_storage_duplicate_samples_total",
+                                  "Samples refused for having another value than the stored one of that time.")),
+      too_old_(metrics.counter("pipit_storage_too_old_samples_total", "Samples refused for being beyond retention.")),
+      created_(metrics.counter("pipit_storage_series_created_total", "Series that were new to the store.")),
+      checkpoints_(metrics.counter("pipit_storage_checkpoints_total", "Checkpoints that succeeded.")),
+      checkpoint_failures_(metrics.counter("pipit_storage_checkpoint_failures_total", "Checkpoints that failed.")),
+      checkpoint_seconds_(metrics.gauge("pipit_storage_checkpoint_duration_seconds", "How long the last one took.")) {}
+
+StoreCore::~StoreCore() { (void)close(); }
+
+Status StoreCore::open() {
+  auto database = Database::open({options_.path, options_.cache_bytes, nullptr});
+  if (!database.ok()) return database.error();
+  database_ = std::move(*database);
+  const auto start = Clock::now();
+  if (Status status = load_state(); !status.ok()) return status;
+  if (Status status = load_partitions(); !status.ok()) return status;
+  if (Status status = index_->load(); !status.ok()) return status;
+  if (Status status = replay(); !status.ok()) return status;
+  replay_time_ = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count();
+  if (replayed_records_ != 0) {
+    log_info("replayed write-ahead records",
+             {{"records", replayed_records_}, {"series", head_.series()}, {"milliseconds", replay_time_}});
+  }
+  epoch_starts_.emplace_back(epoch_, Clock::now());
+  open_ = true;
+  register_metrics();
+  background_ = std::thread([this] { run_background(); });
+  return {};
+}
+
+Status StoreCore::load_state() {
+  std::string value;
+  bool found;
+  auto* const state = database_->state();
+  if (Status status = database_->get(state, kStateFormat, value, found); !status.ok()) return status;
+  if (found && value != kFormatVersion) {
+    return internal_error("the data folder " + options_.path.string() + " has format " + value +
+                          ", this version reads format " + std::string(kFormatVersion));
+  }
+  const bool is_new = !found;
+  HashSeed seed;
+  if (Status status = database_->get(state, kStateHashSeed, value, found); !status.ok()) return status;
+  if (found && value.size() == 16) {
+    seed = {big_endian64(value.data()), big_endian64(value.data() + 8)};
+  } else if (!is_new) {
+    return internal_error("the data folder " + options_.path.string() + " is damaged: the hash seed is gone");
+  } else {
+    seed = random_seed();
+    rocksdb::WriteBatch batch;
+    std::string bytes;
+    put_big_endian64(bytes, seed.low);
+    put_big_endian64(bytes, seed.high);
+    batch.Put(state, slice(kStateHashSeed), bytes);
+    batch.Put(state, slice(kStateFormat), slice(kFormatVersion));
+    if (Status status = database_->write(batch); !status.ok()) return status;
+  }
+  index_ = std::make_unique<SeriesIndex>(*database_, seed);
+  if (Status status = database_->get(state, kStateSequence, value, found); !status.ok()) return status;
+  if (found && value.size() == 8) sequence_ = big_endian64(value.data());
+  if (Status status = database_->get(state, kStateRange, value, found); !status.ok()) return status;
+  std::uint64_t min;
+  std::uint64_t max;
+  ByteReader range(value);
+  if (found && range.fixed64(min) && range.fixed64(max)) {
+    stored_ = {static_cast<TimestampMs>(min), static_cast<TimestampMs>(max)};
+  }
+  return {};
+}
+
+Status StoreCore::load_partitions() {
+  auto it = database_->iterate(database_->chunks());
+  it->SeekToFirst();
+  while (it->Valid()) {
+    ChunkKey key;
+    if (!parse_chunk_key(view(it->key()), key)) {
+      return internal_error("the data folder " + options_.path.string() + " is damaged: a chunk's key");
+    }
+    partitions_.insert(key.partition);
+    std::string next;
+    put_partition(next, key.partition);
+    it->Seek(slice(prefix_end(next)));
+  }
+  if (!it->status().ok()) return database_->error(it->status(), "read");
+  return {};
+}
+
+void StoreCore::register_metrics() {
+  const auto gauge = [&](std::string_view name, std::string_view help, auto read) {
+    metrics_.callback(this, MetricType::gauge, name, help, [this, read] { return static_cast<double>(read(stats())); });
+  };
+  gauge("pipit_storage_head_series", "Series in RAM.", [](const StoreStats& s) { return s.head_series; });
+  gauge("pipit_storage_head_samples", "Samples in RAM.", [](const StoreStats& s) { return s.head_samples; });
+  gauge("pipit_storage_head_bytes", "RAM of the head.", [](const StoreStats& s) { return s.head_bytes; });
+  const auto property = [&](std::string_view name, std::string_view help, std::string key,
+                            rocksdb::ColumnFamilyHandle* family) {
+    metrics_.callback(this, MetricType::gauge, name, help, [this, key, family] {
+      std::uint64_t value = 0;
+      database_->db().GetIntProperty(family, key, &value);
+      return static_cast<double>(value);
+    });
+  };
+  property("pipit_storage_chunk_file_bytes", "Size of the files that hold chunks.", "rocksdb.total-sst-files-size",
+           database_->chunks());
+  property("pipit_storage_index_file_bytes", "Size of the files that hold the index.", "rocksdb.total-sst-files-size",
+           database_->index());
+  property("pipit_storage_block_cache_bytes", "RAM of the block cache in use.", "rocksdb.block-cache-usage",
+           database_->chunks());
+  metrics_.callback(this, MetricType::gauge, "pipit_storage_log_bytes",
+                    "Write-ahead records since the last checkpoint.", [this] {
+                      std::lock_guard lock(commit_mutex_);
+                      return static_cast<double>(log_bytes_);
+                    });
+}
+
+Status StoreCore::close() {
+  {
+    std::lock_guard lock(background_mutex_);
+    stopping_ = true;
+  }
+  background_wake_.notify_all();
+  if (background_.joinable()) background_.join();
+  if (!database_) return {};
+  metrics_.remove_callbacks(this);
+  Status status;
+  if (open_) status = checkpoint();  // on failure the log has it all
+  {
+    std::lock_guard commit_lock(commit_mutex_);
+    open_ = false;
+  }
+  if (!status.ok()) (void)database_->sync_log();
+  Status closed = database_->close();
+  database_.reset();
+  return status.ok() ? closed : status;
+}
+
+void StoreCore::run_background() {
+  std::unique_lock lock(background_mutex_);
+  while (!background_wake_.wait_for(lock, 1s, [this] { return stopping_; })) {
+    lock.unlock();
+    tick(Clock::now());
+    lock.lock();
+  }
+}
+
+void StoreCore::tick(Clock::time_point now) {
+  if (database_->refuses_writes()) {
+    if (now - last_attempt_ < kRetryInterval) return;
+    last_attempt_ = now;
+    Status status = database_->resume();
+    // Resuming drops the old log, so the head has to be on disk before anything else.
+    if (status.ok()) status = checkpoint();
+    if (status.ok()) {
+      log_info("the store writes again");
+    } else {
+      log_error("the store can't write", {{"error", status.error()}});
+    }
+    return;
+  }
+  bool dirty;
+  {
+    std::lock_guard lock(commit_mutex_);
+    dirty = log_dirty_ && now - last_sync_ >= kSyncInterval;
+    if (dirty) log_dirty_ = false;
+  }
+  if (dirty) {
+    last_sync_ = now;
+    if (Status status = database_->sync_log(); !status.ok()) {
+      log_error("the write-ahead log did not reach the disk", {{"error", status.error()}});
+    }
+  }
+  if (checkpoint_is_due(now)) {
+    last_attempt_ = now;
+    if (Status status = checkpoint(); !status.ok()) log_error("a checkpoint failed", {{"error", status.error()}});
+  }
+  if (now - last_retention_ >= kRetentionInterval) {
+    last_retention_ = now;
+    if (Status status = apply_retention(now_ms()); !status.ok()) {
+      log_error("old data could not be dropped", {{"error", status.error()}});
+    }
+  }
+}
+
+bool StoreCore::checkpoint_is_due(Clock::time_point now) const {
+  if (now - last_attempt_ < kRetryInterval) return false;
+  std::lock_guard lock(commit_mutex_);
+  const std::uint64_t room = std::max<std::uint64_t>(options_.head_bytes, kMinBytesPerSeries * head_.series());
+  return head_.chunk_bytes() > room || log_bytes_ > kMaxLogBytes ||
+         (log_bytes_ > 0 && now - last_checkpoint_.load() >= kCheckpointInterval);
+}
+
+StoreStats StoreCore::stats() const {
+  std::lock_guard head_lock(head_mutex_);
+  StoreStats stats;
+  stats.head_series = head_.series();
+  stats.head_samples = head_.samples();
+  stats.head_bytes = head_.bytes();
+  TimeRange range = stored_;
+  range.add(recent_);
+  stats.min_time = range.min;
+  stats.max_time = range.max;
+  stats.replayed_records = replayed_records_;
+  stats.replay_time = replay_time_;
+  return stats;
+}
+
+TimestampMs StoreCore::visible_from(TimestampMs min_time) const {
+  if (options_.retention <= 0) return min_time;
+  return std::max(min_time, now_ms() - options_.retention);
+}
+
+std::vector<Head::Member> StoreCore::head_members(std::uint32_t metric) const {
+  std::lock_guard head_lock(head_mutex_);
+  const auto members = head_.members(metric);
+  return {members.begin(), members.end()};
+}
+
+void StoreCore::copy_head(SeriesId id, Head::Slot slot, TimestampMs min_time, TimestampMs max_time,
+                          HeadCopy& copy) const {
+  copy.pieces.clear();
+  copy.bytes.clear();
+  copy.complete_from = kMaxTimestamp;
+  std::lock_guard head_lock(head_mutex_);
+  copy.departures = departures_;
+  copy.stored_min = stored_.min;
+  copy.stored_max = stored_.max;
+  if (slot == Head::kNoSlot || slot >= head_.slots() || head_.at(slot).id != id) slot = head_.find(id);
+  if (slot == Head::kNoSlot) return;
+  const auto add = [&](TimestampMs start, TimestampMs end, auto append_bytes) {
+    copy.complete_from = std::min(copy.complete_from, start);
+    if (start > max_time || end < min_time) return;
+    const std::size_t offset = copy.bytes.size();
+    append_bytes();
+    copy.pieces.push_back({start, offset, copy.bytes.size() - offset});
+  };
+  if (const auto* sealed = head_.sealed(slot)) {
+    for (const SealedChunk& chunk : *sealed) add(chunk.start, chunk.end, [&] { copy.bytes += chunk.bytes; });
+  }
+  const OpenChunk& open = head_.at(slot).open;
+  if (!open.empty()) add(open.first_time(), open.last_time(), [&] { open.copy_to(copy.bytes); });
+}
+
+bool StoreCore::head_overlaps(SeriesId id, TimestampMs min_time, TimestampMs max_time) const {
+  std::lock_guard head_lock(head_mutex_);
+  const Head::Slot slot = head_.find(id);
+  if (slot == Head::kNoSlot) return false;
+  if (const auto* sealed = head_.sealed(slot)) {
+    for (const SealedChunk& chunk : *sealed) {
+      if (chunk.start <= max_time && chunk.end >= min_time) return true;
+    }
+  }
+  const OpenChunk& open = head_.at(slot).open;
+  return !open.empty() && open.first_time() <= max_time && open.last_time() >= min_time;
+}
+
+std::uint64_t StoreCore::departures() const {
+  std::lock_guard head_lock(head_mutex_);
+  return departures_;
+}
+
+bool StoreCore::disk_overlaps(TimestampMs min_time) const {
+  std::lock_guard head_lock(head_mutex_);
+  return stored_.max >= min_time;
+}
+
+std::vector<Partition> StoreCore::partitions(TimestampMs min_time, TimestampMs max_time) const {
+  const Partition first = partition_of(std::clamp(min_time, kMinStorableTime, kMaxStorableTime));
+  const Partition last = partition_of(std::clamp(max_time, kMinStorableTime, kMaxStorableTime));
+  std::lock_guard head_lock(head_mutex_);
+  return {partitions_.lower_bound(first), partitions_.upper_bound(last)};
+}
+
+Status StoreCore::set_metadata(std::string_view metric, const Metadata& metadata) {
+  std::string record(1, static_cast<char>(metadata.type));
+  put_text(record, metadata.help);
+  put_text(record, metadata.unit);
+  const std::uint64_t key = hash_bytes(metric, {}).low;
+  const std::uint64_t content = hash_bytes(record, {}).low;
+  std::lock_guard commit_lock(commit_mutex_);
+  if (Status status = can_write(); !status.ok()) return status;
+  auto seen = metadata_seen_.find(key);
+  if (seen != metadata_seen_.end() && seen->second == content) return {};
+  std::string stored;
+  bool found;
+  Status status = database_->get(database_->metadata(), metric, stored, found);
+  if (!status.ok()) return status;
+  if (!found || stored != record) {
+    rocksdb::WriteBatch batch;
+    batch.Put(database_->metadata(), slice(metric), record);
+    if (status = database_->write(batch); !status.ok()) return status;
+  }
+  metadata_seen_[key] = content;
+  return {};
+}
+
+Result<std::vector<MetricMetadata>> StoreCore::metadata(std::string_view metric, std::size_t limit) const {
+  std::vector<MetricMetadata> found;
+  auto it = database_->iterate(database_->metadata());
+  for (it->Seek(slice(metric)); it->Valid(); it->Next()) {
+    if (!metric.empty() && view(it->key()) != metric) break;
+    if (limit != 0 && found.size() == limit) break;
+    ByteReader reader(view(it->value()));
+    std::uint8_t type;
+    std::string_view help;
+    std::string_view unit;
+    if (!reader.byte(type) || type > static_cast<std::uint8_t>(MetricType::stateset) || !reader.text(help) ||
+        !reader.text(unit)) {
+      return internal_error("the metadata of metric " + it->key().ToString() + " is damaged");
+    }
+    found.push_back({it->key().ToString(), {static_cast<MetricType>(type), std::string(help), std::string(unit)}});
+  }
+  if (!it->status().ok()) return database_->error(it->status(), "read");
+  return found;
+}
+
+}  // namespace pipit

@@ -1,0 +1,209 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "storage/database.h"
+#include "storage/head.h"
+#include "storage/log_record.h"
+#include "storage/series_index.h"
+#include "storage/store.h"
+#include "telemetry/metrics.h"
+
+namespace pipit {
+
+/// What the store knows of a series without asking the disk, as a reader needs it: copies of the chunks in RAM.
+struct HeadCopy {
+  struct Piece {
+    TimestampMs start = 0;
+    std::size_t offset = 0;
+    std::size_t size = 0;
+  };
+  std::vector<Piece> pieces;  ///< in order of time, none that lies outside of the range
+  std::string bytes;
+  /// All samples from this time on are in RAM; kMaxTimestamp when none are.
+  TimestampMs complete_from = kMaxTimestamp;
+  /// Counts how often chunks left RAM for the disk. An iterator that is older than this number may miss them.
+  std::uint64_t departures = 0;
+  /// Bounds of all chunks on disk.
+  TimestampMs stored_min = kMaxTimestamp;
+  TimestampMs stored_max = kMinTimestamp;
+
+  std::string_view piece(std::size_t i) const {
+    return std::string_view(bytes).substr(pieces[i].offset, pieces[i].size);
+  }
+};
+
+/// The store behind `Store`. docs/storage.md has the whole picture; in short, an append is a write-ahead record
+/// and then samples in the head, a checkpoint moves the head's chunks to the database, a reader merges both.
+///
+/// Locks, in the order in which they may be taken: checkpoint_mutex_ (a checkpoint or retention run), commit_mutex_
+/// (whoever writes records, creates series or changes the head), head_mutex_ (the head's contents). The head changes
+/// only under both of the last two, so either suffices to read it. No lock is held during a query.
+class StoreCore {
+ public:
+  StoreCore(const StoreOptions& options, MetricsRegistry& metrics);
+  ~StoreCore();
+  StoreCore(const StoreCore&) = delete;
+
+  Status open();
+  Status close();
+  Status checkpoint();
+  Status apply_retention(TimestampMs now);
+  StoreStats stats() const;
+
+  Result<SeriesRef> series_ref(const Labels& labels);
+  Result<AppendReport> append(const AppendBatch& batch);
+  Status set_metadata(std::string_view metric, const Metadata& metadata);
+  Result<std::vector<MetricMetadata>> metadata(std::string_view metric, std::size_t limit) const;
+
+  // For readers.
+  /// Fails when the store is closed.
+  Status can_read() const { return can_write(); }
+  const Database& database() const { return *database_; }
+  const SeriesIndex& index() const { return *index_; }
+  /// What retention leaves visible of times from `min_time` on.
+  TimestampMs visible_from(TimestampMs min_time) const;
+  /// The metric's series in the head, by ordinal.
+  std::vector<Head::Member> head_members(std::uint32_t metric) const;
+  /// `slot` is where the series was seen, or kNoSlot.
+  void copy_head(SeriesId id, Head::Slot slot, TimestampMs min_time, TimestampMs max_time, HeadCopy& copy) const;
+  /// Whether the head has a sample of the series in the range, judged by its chunks' ends.
+  bool head_overlaps(SeriesId id, TimestampMs min_time, TimestampMs max_time) const;
+  std::uint64_t departures() const;
+  /// Whether any chunk on disk may hold samples from `min_time` on.
+  bool disk_overlaps(TimestampMs min_time) const;
+  /// Those that have chunks on disk and touch the range.
+  std::vector<Partition> partitions(TimestampMs min_time, TimestampMs max_time) const;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct TimeRange {
+    TimestampMs min = kMaxTimestamp;
+    TimestampMs max = kMinTimestamp;
+    void add(TimestampMs t) {
+      min = std::min(min, t);
+      max = std::max(max, t);
+    }
+    void add(const TimeRange& other) {
+      min = std::min(min, other.min);
+      max = std::max(max, other.max);
+    }
+  };
+  struct KeptRecord {
+    std::uint64_t sequence;
+    std::string bytes;
+  };
+
+  // open and close (store_core.cpp)
+  Status load_state();
+  Status load_partitions();
+  void register_metrics();
+  void run_background();
+  void tick(Clock::time_point now);
+  bool checkpoint_is_due(Clock::time_point now) const;
+
+  // replay (replay.cpp)
+  Status replay();
+  Status replay_record(std::string_view bytes);
+  Status find_replay_slots(const LogRecordReader& record);
+  Status replay_samples(LogRecordReader& record);
+
+  // append (append.cpp)
+  Status can_write() const;
+  Status judge(const AppendBatch& batch, AppendReport& report);
+  Status write_record(const AppendBatch& batch);
+  void apply(const AppendBatch& batch, AppendReport& report);
+  Status know_last(HeadSeries& entry);
+
+  // checkpoint (checkpoint.cpp)
+  Status begin_checkpoint();
+  Status write_chunks(Epoch before);
+  Status write_members(std::uint32_t metric, std::span<const Head::Member> members, Epoch before, Epoch live_from);
+  Status finish_checkpoint();
+  Epoch oldest_live_epoch() const;
+
+  // retention (retention.cpp)
+  Status drop_orphans(Partition expired_before);
+  Status orphans_among(std::span<const SeriesId> candidates, Partition keep_from, std::vector<SeriesId>& orphans) const;
+
+  StoreOptions options_;
+  MetricsRegistry& metrics_;
+  std::unique_ptr<Database> database_;
+  std::unique_ptr<SeriesIndex> index_;
+
+  std::mutex checkpoint_mutex_;
+  mutable std::mutex commit_mutex_;
+  mutable std::mutex head_mutex_;
+
+  // Changed under commit_mutex_ and head_mutex_.
+  Head head_;
+  TimeRange stored_;  // of chunks on disk, or about to be
+  TimeRange recent_;  // of samples since the last cut
+  std::set<Partition> partitions_;
+  std::uint64_t departures_ = 0;
+
+  std::atomic<bool> open_ = false;  // changed under commit_mutex_
+
+  // Under commit_mutex_.
+  std::uint64_t sequence_ = 0;
+  Epoch epoch_ = 1;
+  std::deque<std::pair<Epoch, Clock::time_point>> epoch_starts_;
+  std::vector<std::uint64_t> kept_;   // sequence numbers of records that are keys of the default family
+  bool retaining_ = false;            // a checkpoint runs
+  std::vector<KeptRecord> retained_;  // records since its cut
+  std::uint64_t log_bytes_ = 0;       // since the last cut
+  bool log_dirty_ = false;            // since the last sync
+  LogRecordWriter record_;
+  rocksdb::WriteBatch batch_;
+  std::unordered_map<std::uint64_t, std::uint32_t> lists_;  // hash of handles -> list number, 0 when seen once
+  std::uint32_t next_list_ = 1;
+  std::vector<Head::Slot> slots_;        // of the batch's accepted samples
+  std::vector<std::uint32_t> accepted_;  // their indices, unless all are accepted
+  bool all_accepted_ = false;
+  std::unordered_map<std::uint64_t, std::uint64_t> metadata_seen_;  // hash of metric -> hash of what was said of it
+
+  // During open.
+  std::unordered_map<std::uint64_t, std::vector<Head::Slot>> replay_lists_;
+  Epoch replay_epoch_ = 0;
+  std::vector<Head::Slot> replay_slots_;
+  std::vector<double> replay_values_;
+  std::uint64_t replayed_records_ = 0;
+  DurationMs replay_time_ = 0;
+
+  // Background thread.
+  std::thread background_;
+  std::mutex background_mutex_;
+  std::condition_variable background_wake_;
+  bool stopping_ = false;
+  std::atomic<Clock::time_point> last_checkpoint_{Clock::now()};
+  Clock::time_point last_sync_{};
+  Clock::time_point last_retention_{};
+  Clock::time_point last_attempt_{};
+
+  Counter& appended_;
+  Counter& out_of_order_;
+  Counter& duplicates_;
+  Counter& too_old_;
+  Counter& created_;
+  Counter& checkpoints_;
+  Counter& checkpoint_failures_;
+  Gauge& checkpoint_seconds_;
+};
+
+class Store::Impl final : public StoreCore {
+ public:
+  using StoreCore::StoreCore;
+};
+
+}  // namespace pipit
