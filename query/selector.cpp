@@ -9,7 +9,7 @@ namespace {
 class SelectorCursor {
  public:
   SelectorCursor(QueryContext& context, const VectorSelector& selector, const StepGrid& grid, const RangeWindow& window)
-      : context_(context), selector_(selector) {
+      : context_(context) {
     request_.matchers = selector.matchers;
     request_.min_time = window.end(grid.start) - window.range + 1;
     request_.max_time = window.end(grid.last());
@@ -46,7 +46,6 @@ class SelectorCursor {
   }
 
   QueryContext& context_;
-  const VectorSelector& selector_;
   SelectRequest request_;
   std::unique_ptr<SeriesCursor> cursor_;
   bool at_end_ = false;
