@@ -27,6 +27,28 @@ std::string quoted(std::string_view text) {
   return out;
 }
 
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+/// Digits, a point between, an exponent behind; or Inf or NaN. What the lexer takes for a number may be none, as `1e-`.
+bool is_decimal(std::string_view number) {
+  auto skip_digits = [&] {
+    auto digits = std::min(number.find_first_not_of("0123456789"), number.size());
+    number.remove_prefix(digits);
+    return digits;
+  };
+  auto skip = [&](std::string_view any) {
+    bool skipped = !number.empty() && any.find(number[0]) != any.npos;
+    if (skipped) number.remove_prefix(1);
+    return skipped;
+  };
+  if (!is_digit(number[0]) && number[0] != '.') return true;
+  auto digits = skip_digits();
+  if (skip(".")) digits += skip_digits();
+  if (digits == 0) return false;
+  if (!skip("eE")) return number.empty();
+  skip("+-");
+  return skip_digits() > 0 && number.empty();
+}
+
 std::uint32_t height_of(const ExprPtr& expr) { return expr ? expr->height : 0; }
 
 }  // namespace
@@ -182,15 +204,16 @@ double QueryBuilder::number_value(const Token& token) const {
   std::string digits;
   std::ranges::remove_copy(text, std::back_inserter(digits), '_');
   bool hexadecimal = digits.size() > 1 && digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X');
+  bool underscores_separate = text.back() != '_' && text.find("__") == text.npos;
   const char* reason = "invalid syntax";
   if (hexadecimal || (digits.size() > 1 && digits.find_first_not_of("01234567") == digits.npos && digits[0] == '0')) {
     const char* first = digits.data() + (hexadecimal ? 2 : 1);
     const char* last = digits.data() + digits.size();
     std::int64_t value = 0;
     auto [end, error] = std::from_chars(first, last, value, hexadecimal ? 16 : 8);
-    if (error == std::errc() && end == last) return static_cast<double>(value);
+    if (error == std::errc() && end == last && underscores_separate) return static_cast<double>(value);
   }
-  if (!hexadecimal) {
+  if (!hexadecimal && underscores_separate && is_decimal(digits)) {
     if (auto value = parse_float(digits)) return *value;
     reason = "value out of range";
   }

@@ -193,8 +193,17 @@ const auto fill_left = tok(Tok::fill_left)[with_token<&B::fill>] >> fill_value;
 const auto fill_right = tok(Tok::fill_right)[with_token<&B::fill>] >> fill_value;
 const auto fill =
     (tok(Tok::fill)[with_token<&B::fill>] >> fill_value) | (fill_left >> -fill_right) | (fill_right >> -fill_left);
+/// What may stand behind group_left without labels; a parenthesis would begin the labels.
+constexpr auto after_group =
+    TokenParser(TokenSet(Tok::string, Tok::number, Tok::duration, Tok::left_brace, Tok::add, Tok::sub, Tok::identifier,
+                         Tok::metric_identifier, Tok::land, Tok::lor, Tok::lunless, Tok::by, Tok::without)
+                    .add_range(Tok::offset, Tok::anchored)
+                    .add_range(Tok::fill, Tok::fill_right)
+                    .add_range(Tok::sum, Tok::limit_ratio)
+                    .add_range(Tok::start, Tok::max_of));
 const auto matching = tok(Tok::on, Tok::ignoring)[with_token<&B::matching>] >> labels >>
-                      -(tok(Tok::group_left, Tok::group_right)[with_token<&B::group>] >> -label_list);
+                      -(tok(Tok::group_left, Tok::group_right)[with_token<&B::group>] >>
+                        (label_list | &after_group | expected_in("grouping opts", "\"(\"")));
 const auto binary_operator = TokenParser(TokenSet().add_range(Tok::add, Tok::trim_lower))[with_token<&B::binary>] >>
                              -tok(Tok::bool_)[with_token<&B::return_bool>] >> -matching >> -fill;
 
