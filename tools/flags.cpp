@@ -222,8 +222,9 @@ std::string flags_help(std::span<const FlagSpec> table) {
   std::string out, ignored;
   std::string_view group;
   for (const FlagSpec& spec : table) {
+    if (spec.hidden) continue;
     if (!spec.ignored.empty()) {
-      if (!spec.hidden) ignored += (ignored.empty() ? "" : ", ") + dashed(spec.name);
+      ignored += (ignored.empty() ? "" : ", ") + dashed(spec.name);
       continue;
     }
     const std::string_view first = spec.name.substr(0, spec.name.find('.'));
