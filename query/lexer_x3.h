@@ -335,7 +335,16 @@ class Lexer {
     static const auto double_quoted = quoted_literal('"');
     static const auto single_quoted = quoted_literal('\'');
     static const auto backquoted = raw_literal();
-    return literal(double_quoted) || literal(single_quoted) || literal(backquoted);
+    switch (*at_) {
+      case '"':
+        return literal(double_quoted);
+      case '\'':
+        return literal(single_quoted);
+      case '`':
+        return literal(backquoted);
+      default:
+        return false;
+    }
   }
 
   Tok in_statement() {
