@@ -70,6 +70,13 @@ Status check_type(const Expr& expr, const QueryRequest& request) {
                   " for range query, must be Scalar or instant Vector");
 }
 
+/// Whether a range selector is `anchored` or `smoothed`, which changes what functions make of it.
+bool is_extended(const Expr& expr) {
+  const auto* matrix = without_parens(expr).as<MatrixSelector>();
+  if (matrix == nullptr) return false;
+  return without_parens(*matrix->selector).as<VectorSelector>()->extension != RangeExtension::none;
+}
+
 void evaluate(QueryContext& context, const Expr& expr, const StepGrid& grid, QueryResult& result) {
   Planner planner(context);
   bool is_range = context.request().is_range();
@@ -83,6 +90,9 @@ void evaluate(QueryContext& context, const Expr& expr, const StepGrid& grid, Que
       result.type = is_range ? ResultType::matrix : ResultType::scalar;
       return collect_scalar(planner.scalar(expr, grid), grid, result);
     case ValueType::range_vector:
+      if (is_extended(expr)) {
+        return context.fail(execution_error("anchored and smoothed are supported in the argument of a function only"));
+      }
       return collect_samples(context, *planner.range(expr, grid).samples, result);
     case ValueType::instant_vector: {
       auto root = planner.vector(expr, grid);

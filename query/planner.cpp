@@ -4,6 +4,7 @@
 #include "query/binary.h"
 #include "query/duration_expr.h"
 #include "query/instant_functions.h"
+#include "query/range_function.h"
 #include "query/row_store.h"
 #include "query/selector.h"
 #include "query/step_invariance.h"
@@ -67,11 +68,16 @@ OperatorPtr Planner::vector(const Expr& expr, const StepGrid& grid) {
 }
 
 OperatorPtr Planner::vector_selector(const VectorSelector& selector, const StepGrid& grid, bool timestamps) {
-  if (selector.extension != RangeExtension::none) return refuse("the smoothed modifier is not supported yet");
   auto offset = evaluate_duration(selector.offset, context_.request());
   if (!offset.ok()) return refuse(offset.error().message);
   RangeWindow window{context_.lookback(), *offset, at_time(selector.at)};
   if (reaches_too_far(grid, window)) return make_empty();
+  if (selector.extension != RangeExtension::none) {
+    window.after = context_.lookback();
+    auto samples = make_range_selector(context_, selector, grid, window);
+    auto smoothed = make_range_function(context_, {&smoothed_selector(), {}, {}}, std::move(samples), grid, window);
+    return timestamps ? make_evaluation_timestamp(std::move(smoothed), grid) : std::move(smoothed);
+  }
   return make_vector_selector(context_, selector, grid, window,
                               timestamps ? SelectorValue::timestamp : SelectorValue::sample);
 }
@@ -89,13 +95,12 @@ Planner::Range Planner::range_selector(const MatrixSelector& matrix, const StepG
   Range result{std::make_unique<NoSamples>(), {}};
   auto range = evaluate_positive_duration(matrix.range, context_.request());
   auto offset = evaluate_duration(selector.offset, context_.request());
-  if (selector.extension != RangeExtension::none) {
-    refuse(selector.extension == RangeExtension::anchored ? "the anchored modifier is not supported yet"
-                                                          : "the smoothed modifier is not supported yet");
-  } else if (!range.ok() || !offset.ok()) {
+  if (!range.ok() || !offset.ok()) {
     refuse(range.ok() ? offset.error().message : range.error().message);
   } else {
     result.window = {*range, *offset, at_time(selector.at)};
+    if (selector.extension != RangeExtension::none) result.window.before = context_.lookback();
+    if (selector.extension == RangeExtension::smoothed) result.window.after = context_.lookback();
     if (!reaches_too_far(grid, result.window)) {
       result.samples = make_range_selector(context_, selector, grid, result.window);
     }

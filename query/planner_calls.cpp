@@ -23,6 +23,19 @@ std::vector<std::string> texts_of(const std::vector<ExprPtr>& args, std::size_t 
   return texts;
 }
 
+/// `anchored` or `smoothed` of a range argument.
+RangeExtension extension_of(const Expr& expr) {
+  const auto* matrix = without_parens(expr).as<MatrixSelector>();
+  if (matrix == nullptr) return RangeExtension::none;
+  return without_parens(*matrix->selector).as<VectorSelector>()->extension;
+}
+
+std::string extension_not_with(RangeExtension extension, const Call& call) {
+  return std::string(extension == RangeExtension::anchored ? "anchored" : "smoothed") +
+         " modifier can only be used with: " + std::string(extended_function_names(extension)) + " - not with " +
+         std::string(call.function->name);
+}
+
 std::string not_supported(const Call& call) {
   return "function \"" + std::string(call.function->name) + "\" is not supported yet";
 }
@@ -60,6 +73,10 @@ OperatorPtr Planner::range_call(const Call& call, const StepGrid& grid) {
   for (const auto& arg : call.args) {
     if (arg->type == ValueType::range_vector) {
       planned.range_position = arg->position;
+      if (auto extension = extension_of(*arg); extension != RangeExtension::none) {
+        planned.function = find_extended_function(call.function->name, extension);
+        if (planned.function == nullptr) return refuse(extension_not_with(extension, call));
+      }
       input = range(*arg, grid);
     } else {
       planned.args.push_back(scalar(*arg, grid));
@@ -83,6 +100,9 @@ OperatorPtr Planner::range_call(const Call& call, const StepGrid& grid) {
 OperatorPtr Planner::absent_call(const Call& call, const StepGrid& grid) {
   LabelSet labels = labels_of_absent(*call.args[0]);
   if (call.function->name == "absent") return make_absent(vector(*call.args[0], grid), grid, std::move(labels));
+  if (auto extension = extension_of(*call.args[0]); extension != RangeExtension::none) {
+    return refuse(extension_not_with(extension, call));
+  }
   auto input = range(*call.args[0], grid);
   return make_absent_over_time(context_, std::move(input.samples), grid, input.window, std::move(labels));
 }

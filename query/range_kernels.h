@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include "query/ast.h"
 #include "query/block.h"
 #include "query/window.h"
 
@@ -31,6 +32,13 @@ struct RangeFunction {
 
 /// Null for a name that is no function of one range over floats.
 const RangeFunction* find_range_function(std::string_view name);
+
+/// The same for a range with `anchored` or `smoothed`, which few functions take.
+const RangeFunction* find_extended_function(std::string_view name, RangeExtension extension);
+/// The names that find_extended_function knows, as an error lists them: "delta, increase, rate".
+std::string_view extended_function_names(RangeExtension extension);
+/// An instant selector with `smoothed`: the value between the neighbours of each step, or that of the last sample.
+const RangeFunction& smoothed_selector();
 
 // By file: *_over_time; rates and counters; regressions and smoothing.
 std::span<const RangeFunction> over_time_functions();

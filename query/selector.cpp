@@ -11,8 +11,8 @@ class SelectorCursor {
   SelectorCursor(QueryContext& context, const VectorSelector& selector, const StepGrid& grid, const RangeWindow& window)
       : context_(context) {
     request_.matchers = selector.matchers;
-    request_.min_time = window.end(grid.start) - window.range + 1;
-    request_.max_time = window.end(grid.last());
+    request_.min_time = window.end(grid.start) - window.range - window.before + 1;
+    request_.max_time = window.end(grid.last()) + window.after;
     request_.canceled = context.request().canceled;
   }
 

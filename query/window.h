@@ -15,6 +15,9 @@ struct RangeWindow {
   DurationMs range = 0;
   DurationMs offset = 0;
   std::optional<TimestampMs> at;  ///< `@`: the evaluation time does not count
+  /// How far samples are read beyond the range, for `anchored` and `smoothed`, which want its neighbours.
+  DurationMs before = 0;
+  DurationMs after = 0;
 
   TimestampMs end(TimestampMs evaluation_time) const { return at.value_or(evaluation_time) - offset; }
 };
