@@ -166,7 +166,7 @@ TEST(Parser, NodesKnowWhereTheyStand) {
            {"sum(foo) by (a) ", 0, 15},
            {"sum by (a) (foo)", 0, 16},
            {"rate(foo[5m])", 0, 13},
-           {" foo + bar offset 5m ", 1, 21},
+           {" foo + bar offset 5m ", 1, 20},
            {"foo[5m] @ start()", 0, 17},
        }) {
     auto expr = parse(query);
