@@ -113,7 +113,7 @@ char* write_decimal(char* out, std::int64_t scaled, std::uint64_t scale, int dig
   return out;
 }
 
-/// As append_float, into a buffer of at least 32 bytes, for what fits there: null when it does not.
+/// As append_api_float, into a buffer of at least 32 bytes, for what fits there: null when it does not.
 char* write_short_value(char* out, double v) {
   if (!(std::fabs(v) < kExactIntegers)) return nullptr;
   auto whole = static_cast<std::int64_t>(v);
@@ -262,7 +262,7 @@ class QueryResultBody final : public BodySource {
         position = end;
       } else {
         out.append(block, position);
-        append_float(out, v);
+        append_api_float(out, v);
         out.append("\"]");
         return;
       }
@@ -275,7 +275,7 @@ class QueryResultBody final : public BodySource {
   static void write_point(std::string& out, TimestampMs t, double v) {
     char buffer[32];
     out.append(buffer, write_point_start(buffer, t));
-    append_float(out, v);
+    append_api_float(out, v);
     out.append("\"]");
   }
 

@@ -120,12 +120,12 @@ TEST(JsonWriter, WritesEachTypeOfResult) {
   matrix.series.push_back({{}, time, {7}});
   EXPECT_EQ(write(std::move(matrix)), R"({"status":"success","data":{"resultType":"matrix","result":[)"
                                       R"({"metric":{"__name__":"up","a":"\""},"values":[[1,"1"],[2,"0.5"]]},)"
-                                      R"({"metric":{},"values":[[1,"1000000000000000000000"],)"
-                                      R"([2,"0.000000001"]]},{"metric":{},"values":[[1.500,"7"]]}]}})");
+                                      R"({"metric":{},"values":[[1,"1e+21"],)"
+                                      R"([2,"1e-09"]]},{"metric":{},"values":[[1.500,"7"]]}]}})");
 }
 
-/// Each value must read as append_float writes it, whatever the writer's short cuts.
-TEST(JsonWriter, WritesEveryValueAsAppendFloatDoes) {
+/// Each value must read as append_api_float writes it, whatever the writer's short cuts.
+TEST(JsonWriter, WritesEveryValueAsTheModelDoes) {
   std::mt19937_64 random(7);
   std::vector<double> values = {
       0.0,  -0.0, 1,    -1,       1e15,   9007199254740991,       9007199254740992, 9007199254740994,        1e16,
@@ -156,7 +156,7 @@ TEST(JsonWriter, WritesEveryValueAsAppendFloatDoes) {
     ASSERT_EQ(series["values"].size(), values.size());
     for (std::size_t i = 0; i < values.size(); ++i) {
       std::string expected;
-      append_float(expected, values[i]);
+      append_api_float(expected, values[i]);
       ASSERT_EQ(series["values"][i][1], expected);
       ASSERT_EQ(series["values"][i][0].get<double>(), static_cast<double>(i * 7) / 1000);
     }

@@ -81,6 +81,7 @@ export class Chart {
     this.canvas.height = height * ratio;
     const pen = this.canvas.getContext("2d");
     pen.scale(ratio, ratio);
+    if (!this.series.length) return;
     const style = getComputedStyle(document.documentElement);
     this.ink = { grid: style.getPropertyValue("--grid"), quiet: style.getPropertyValue("--quiet") };
     const [low, high] = this.bounds();
@@ -99,7 +100,7 @@ export class Chart {
     pen.lineWidth = 1;
     pen.textBaseline = "middle";
     pen.textAlign = "right";
-    const step = niceStep(high - low, Math.max(2, height / 60));
+    const step = niceStep(high - low, Math.max(2, height / 45));
     for (let i = Math.ceil(low / step); i * step <= high; ++i) {
       const y = Math.round(this.y(i * step)) + 0.5;
       this.stroke(pen, [[MARGIN.left, y], [width - MARGIN.right, y]]);
@@ -148,6 +149,7 @@ export class Chart {
   point(event) {
     const box = this.canvas.getBoundingClientRect();
     const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+    if (!this.series.length) return;
     const { start, end, step } = this.range;
     const asked = start + ((x - MARGIN.left) / (box.width - MARGIN.left - MARGIN.right)) * (end - start);
     const time = start + Math.round((asked - start) / step) * step;

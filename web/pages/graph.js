@@ -79,6 +79,7 @@ function showGraph(result, range) {
   }));
   chart.show(series, range);
   showLegend(series);
+  if (!series.length) byId("legend").append(element("li", { className: "quiet" }, "Nothing matches in this range."));
   return result.length;
 }
 

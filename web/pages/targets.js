@@ -31,7 +31,8 @@ function poolSection(name, targets, dropped) {
   const up = targets.filter((target) => target.health === "up").length;
   const heads = ["State", "Address", "Labels", "Last scrape", "Took", "Last error"];
   const table = element("table", {},
-    element("thead", {}, element("tr", {}, ...heads.map((head) => element("th", { scope: "col" }, head)))),
+    element("thead", {}, element("tr", {}, ...heads.map((head) =>
+      element("th", { scope: "col", className: head === "Took" ? "value" : "" }, head)))),
     element("tbody", {}, ...targets.map(targetRow)));
   const note = dropped ? `, ${dropped} dropped by relabelling` : "";
   return element("section", {},
