@@ -55,8 +55,12 @@ def history(instance, start_seconds):
             for k in range(PAGES)]
 
 
+# Counters start high: where the first of them lies close to zero, the two versions extrapolate differently.
+FIRST_COUNT = 5000
+
+
 def grow(state, key, by):
-    state[key] = state.get(key, 0) + by
+    state[key] = state.get(key, FIRST_COUNT) + by
     return state[key]
 
 
@@ -70,7 +74,7 @@ def app_page(instance, k, timestamp, dice, state):
         page.sample("http_requests_total", grow(state, ("requests", i), dice.randrange(0, 40 >> i)), method=method, code=code,
                     path=path)
     page.family("bytes_total", "counter", "A float counter.")
-    page.sample("bytes_total", grow(state, "bytes", dice.random() * 1e6))
+    page.sample("bytes_total", 1e9 + grow(state, "bytes", dice.random() * 1e6))
     page.family("memory_bytes", "gauge", "Memory, with a \\n in the help.")
     page.sample("memory_bytes", dice.randrange(10**8, 10**9), area="heap")
     page.sample("memory_bytes", dice.randrange(10**7, 10**8), area="stack")
@@ -127,9 +131,8 @@ def odd_values(page, k, dice):
 
 
 def comings_and_goings(page, k, dice, state):
-    # High from the start: where a counter begins close to zero, the two versions extrapolate differently.
     if k >= 60:
-        page.sample("late_total", 500000 + grow(state, "late", dice.randrange(1, 9)))
+        page.sample("late_total", grow(state, "late", dice.randrange(1, 9)))
     if k < 50:
         page.sample("early_gauge", k * 1.5)
     if k // 15 % 2 == 0:
