@@ -1,8 +1,10 @@
 #include "model/number.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
+#include <iterator>
 #include <limits>
 
 namespace pipit {
@@ -18,6 +20,11 @@ bool append_special(std::string& out, double v) {
     return false;
   }
   return true;
+}
+
+void append_scientific(std::string& out, double v) {
+  char buffer[32];
+  out.append(buffer, std::to_chars(buffer, buffer + sizeof buffer, v, std::chars_format::scientific).ptr);
 }
 
 bool equal_ignoring_case(std::string_view text, std::string_view lower) {
@@ -69,9 +76,27 @@ std::optional<double> parse_unsigned(std::string_view digits) {
 
 void append_float(std::string& out, double v) {
   if (append_special(out, v)) return;
-  char buffer[352];  // the longest is the smallest subnormal: 0. and 324 digits
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, v, std::chars_format::fixed).ptr;
-  out.append(buffer, end);
+  char buffer[352];                                    // the longest is the smallest subnormal: 0. and 324 digits
+  constexpr double kExactIntegers = 9007199254740992;  // 2^53
+  if (std::fabs(v) < kExactIntegers) {
+    out.append(buffer, std::to_chars(buffer, buffer + sizeof buffer, v, std::chars_format::fixed).ptr);
+    return;
+  }
+  // The fixed form of to_chars gives all digits of the binary value here, where Go ends the shortest ones with zeros.
+  char* const end = std::to_chars(buffer, buffer + sizeof buffer, v, std::chars_format::scientific).ptr;
+  char* const mark = std::find(buffer, end, 'e');
+  std::size_t exponent = 0;
+  std::from_chars(mark + 2, end, exponent);  // behind "e+"
+  if (v < 0) out += '-';
+  const std::size_t digits_at = out.size();
+  std::copy_if(&buffer[0], mark, std::back_inserter(out), [](char c) { return c >= '0' && c <= '9'; });
+  out.resize(std::max(out.size(), digits_at + exponent + 1), '0');
+}
+
+void append_api_float(std::string& out, double v) {
+  const double magnitude = std::fabs(v);
+  if (magnitude == 0 || !(magnitude < 1e-6 || (magnitude >= 1e21 && std::isfinite(v)))) return append_float(out, v);
+  append_scientific(out, v);
 }
 
 std::string format_float_g(double v) {
@@ -79,9 +104,7 @@ std::string format_float_g(double v) {
   if (append_special(out, v)) return out;
   const double magnitude = std::fabs(v);
   if (magnitude != 0 && (magnitude < 1e-4 || magnitude >= 1e21)) {
-    char buffer[32];
-    const auto end = std::to_chars(buffer, buffer + sizeof buffer, v, std::chars_format::scientific).ptr;
-    out.append(buffer, end);
+    append_scientific(out, v);
   } else {
     append_float(out, v);
   }

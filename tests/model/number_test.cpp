@@ -17,13 +17,17 @@ std::string fixed(double v) {
   return out;
 }
 
-TEST(Number, PrintsAsTheApiDoes) {
+TEST(Number, PrintsWithoutExponents) {
   const std::pair<double, const char*> cases[] = {
       {0, "0"},
       {-0.0, "-0"},
       {1, "1"},
       {0.1, "0.1"},
       {1e21, "1000000000000000000000"},
+      {9007199254740991, "9007199254740991"},
+      {9007199254740994, "9007199254740994"},
+      {18446744073709551615.0, "18446744073709552000"},
+      {-1.7e30, "-1700000000000000000000000000000"},
       {1e-7, "0.0000001"},
       {-2.5, "-2.5"},
       {std::nan(""), "NaN"},
@@ -31,6 +35,26 @@ TEST(Number, PrintsAsTheApiDoes) {
       {-std::numeric_limits<double>::infinity(), "-Inf"},
   };
   for (const auto& [v, text] : cases) EXPECT_EQ(fixed(v), text);
+}
+
+TEST(Number, PrintsAsTheApiDoes) {
+  const std::pair<double, const char*> cases[] = {
+      {0, "0"},
+      {-0.0, "-0"},
+      {1e-6, "0.000001"},
+      {9.5e-7, "9.5e-07"},
+      {1e20, "100000000000000000000"},
+      {-1e21, "-1e+21"},
+      {5e-324, "5e-324"},
+      {1.7e308, "1.7e+308"},
+      {std::nan(""), "NaN"},
+      {-std::numeric_limits<double>::infinity(), "-Inf"},
+  };
+  for (const auto& [v, text] : cases) {
+    std::string out;
+    append_api_float(out, v);
+    EXPECT_EQ(out, text);
+  }
 }
 
 TEST(Number, PrintsWithExponentsAtTheEnds) {

@@ -54,7 +54,9 @@ TEST(Relabel, EveryAction) {
     Labels labels = kInput;
     const bool kept = relabel(labels, std::span(&c.config, 1));
     EXPECT_EQ(kept, c.expected != nullptr) << c.what;
-    if (kept && c.expected != nullptr) EXPECT_EQ(labels.to_string(), c.expected) << c.what;
+    if (kept && c.expected != nullptr) {
+      EXPECT_EQ(labels.to_string(), c.expected) << c.what;
+    }
   }
 }
 
