@@ -61,7 +61,7 @@ constexpr FunctionSpec kFunctions[] = {
     {"hour", kArgs<kVector>, kOneOptional},
     {"idelta", kArgs<kMatrix>},
     {"increase", kArgs<kMatrix>},
-    {"info", kArgs<kVector, kVector>, kOneOptional, kVector, kNotYet},
+    {"info", kArgs<kVector, kVector>, kOneOptional, kVector},
     {"irate", kArgs<kMatrix>},
     {"label_join", kArgs<kVector, kString, kString, kString>, kAnyNumber},
     {"label_replace", kArgs<kVector, kString, kString, kString, kString>},

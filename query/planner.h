@@ -48,6 +48,9 @@ class Planner {
   OperatorPtr histogram_call(const Call& call, const StepGrid& grid);
   OperatorPtr histogram_quantiles(const Call& call, const StepGrid& grid);
   OperatorPtr timestamp_call(const Call& call, const StepGrid& grid);
+  OperatorPtr info_call(const Call& call, const StepGrid& grid);
+  /// As of when an expression's first selector reads, from the offsets and `@` on the way to it.
+  void add_reference_time(const Expr& expr, RangeWindow& window);
   OperatorPtr absent_call(const Call& call, const StepGrid& grid);
   ScalarColumn scalar_call(const Call& call, const StepGrid& grid);
   std::vector<ScalarColumn> scalars(const std::vector<ExprPtr>& args, std::size_t first, const StepGrid& grid);

@@ -4,7 +4,9 @@
 #include "model/number.h"
 #include "query/binary.h"
 #include "query/classic_histogram.h"
+#include "query/duration_expr.h"
 #include "query/function_table.h"
+#include "query/info_function.h"
 #include "query/instant_functions.h"
 #include "query/label_set.h"
 #include "query/planner.h"
@@ -47,6 +49,7 @@ OperatorPtr Planner::call(const Expr& expr, const Call& call, const StepGrid& gr
   std::string_view name = call.function->name;
   if (find_range_function(name) != nullptr) return range_call(call, grid);
   if (name == "absent" || name == "absent_over_time") return absent_call(call, grid);
+  if (name == "info") return info_call(call, grid);
   if (name == "timestamp") return timestamp_call(call, grid);
   if (name == "vector") return make_vector_of_scalar(scalar(*call.args[0], grid), grid);
   if (name.starts_with("label_")) return label_call(call, grid);
@@ -95,6 +98,35 @@ OperatorPtr Planner::range_call(const Call& call, const StepGrid& grid) {
     }
   }
   return make_range_function(context_, std::move(planned), std::move(input.samples), grid, input.window);
+}
+
+OperatorPtr Planner::info_call(const Call& call, const StepGrid& grid) {
+  const VectorSelector* selector = nullptr;
+  if (call.args.size() > 1) {
+    selector = without_parens(*call.args[1]).as<VectorSelector>();
+    if (selector == nullptr) return refuse("expected label selectors as the second argument to info function");
+  }
+  RangeWindow window{context_.lookback(), 0, std::nullopt};
+  add_reference_time(*call.args[0], window);
+  return make_info(context_, vector(*call.args[0], grid), selector, grid, window);
+}
+
+void Planner::add_reference_time(const Expr& expr, RangeWindow& window) {
+  auto enter = [&](const AtModifier& at, const DurationExpr& written) {
+    auto offset = evaluate_duration(written, context_.request());
+    if (!offset.ok()) return context_.fail(offset.error());
+    if (auto time = at_time(at)) {
+      window.at = time;
+      window.offset = 0;
+    }
+    window.offset += *offset;
+  };
+  const Expr* inner = &expr;
+  while (inner != nullptr) {
+    if (const auto* selector = inner->as<VectorSelector>()) enter(selector->at, selector->offset);
+    if (const auto* subquery = inner->as<SubqueryExpr>()) enter(subquery->at, subquery->offset);
+    inner = first_series_operand(*inner);
+  }
 }
 
 OperatorPtr Planner::absent_call(const Call& call, const StepGrid& grid) {

@@ -15,6 +15,8 @@ bool call_is_invariant(const Call& call) {
   std::string_view name = call.function->name;
   // They tell the evaluation time whatever their arguments are.
   if (name == "time" || name == "timestamp" || name == "predict_linear") return false;
+  // The second argument of info() is no selector of its own: it is read as of the first one's time.
+  if (name == "info") return is_step_invariant(*call.args[0]);
   // Calendar functions without an argument mean now.
   constexpr std::string_view kConstants[] = {"pi", "start", "end", "step", "range"};
   if (call.args.empty()) return std::find(std::begin(kConstants), std::end(kConstants), name) != std::end(kConstants);
@@ -43,10 +45,25 @@ bool is_step_invariant(const Expr& expr) {
   return is_step_invariant(without_parens(expr));
 }
 
+const Expr* first_series_operand(const Expr& expr) {
+  if (const auto* e = expr.as<MatrixSelector>()) return e->selector.get();
+  if (const auto* e = expr.as<SubqueryExpr>()) return e->expr.get();
+  if (const auto* e = expr.as<AggregateExpr>()) return e->expr.get();
+  if (const auto* e = expr.as<UnaryExpr>()) return e->expr.get();
+  if (const auto* e = expr.as<ParenExpr>()) return e->expr.get();
+  if (const auto* e = expr.as<BinaryExpr>()) return e->lhs->type == ValueType::scalar ? e->rhs.get() : e->lhs.get();
+  if (const auto* e = expr.as<Call>()) {
+    for (const auto& arg : e->args) {
+      if (arg->type == ValueType::instant_vector || arg->type == ValueType::range_vector) return arg.get();
+    }
+  }
+  return nullptr;
+}
+
 bool may_repeat_labels(const Expr& expr) {
   if (const auto* e = expr.as<Call>()) {
     std::string_view name = e->function->name;
-    if (name == "label_replace" || name == "label_join" || name == "histogram_quantiles") return true;
+    if (name == "label_replace" || name == "label_join" || name == "histogram_quantiles" || name == "info") return true;
     return std::any_of(e->args.begin(), e->args.end(), [](const ExprPtr& arg) {
       return arg->type == ValueType::instant_vector && may_repeat_labels(*arg);
     });

@@ -10,6 +10,9 @@ bool is_step_invariant(const Expr& expr);
 /// Whether the rows of an evaluation over several steps may repeat labels, each row having other steps.
 bool may_repeat_labels(const Expr& expr);
 
+/// The first operand or argument that is made of series; null when there is none.
+const Expr* first_series_operand(const Expr& expr);
+
 /// The expression without the parentheses around it.
 const Expr& without_parens(const Expr& expr);
 
