@@ -153,19 +153,21 @@ ValueEncoding append_values(std::string& out, std::span<const double> values, in
   std::string best;
   ValueEncoding encoding = ValueEncoding::raw;
   std::size_t best_size = values.size() * sizeof(double);
-  if (scale >= 0) {
-    const Decimals how = common_unit(values, scale);
-    std::string head(1, static_cast<char>(scale));
+  const auto consider = [&](const Decimals& how) {
+    std::string bytes(1, static_cast<char>(scale));
     if (how.unit > 1) {
-      put_varint(head, how.unit);
-      put_signed(head, how.base);
+      put_varint(bytes, how.unit);
+      put_signed(bytes, how.base);
     }
-    std::string decimals = head + encode_decimals(values, how);
-    if (decimals.size() <= best_size) {
-      encoding = how.unit > 1 ? ValueEncoding::decimal_unit : ValueEncoding::decimal;
-      best_size = decimals.size();
-      best = std::move(decimals);
-    }
+    bytes += encode_decimals(values, how);
+    if (bytes.size() >= best_size) return;
+    encoding = how.unit > 1 ? ValueEncoding::decimal_unit : ValueEncoding::decimal;
+    best_size = bytes.size();
+    best = std::move(bytes);
+  };
+  if (scale >= 0) {
+    consider({scale, 1, 0});
+    if (const Decimals how = common_unit(values, scale); how.unit > 1) consider(how);
   }
   if (best_size > values.size() * 2) {
     if (std::string bits = encode_bits(values); bits.size() < best_size) {

@@ -9,10 +9,13 @@
 #include <rocksdb/wal_filter.h>
 
 #include <array>
+#include <cstdarg>
+#include <cstdio>
 #include <system_error>
 
 #include "storage/keys.h"
 #include "storage/postings.h"
+#include "telemetry/log.h"
 
 namespace pipit {
 namespace {
@@ -93,6 +96,21 @@ class PostingsMerge final : public rocksdb::MergeOperator {
   }
 };
 
+/// RocksDB's warnings in the program's log. Its own log file would stop the program on a full disk, as
+/// Debian's RocksDB asserts that a file which failed once is not written again.
+class WarningLog final : public rocksdb::Logger {
+ public:
+  WarningLog() : rocksdb::Logger(rocksdb::WARN_LEVEL) {}
+  void LogHeader(const char*, va_list) override {}
+  void Logv(const char* format, va_list arguments) override { Logv(rocksdb::WARN_LEVEL, format, arguments); }
+  void Logv(const rocksdb::InfoLogLevel level, const char* format, va_list arguments) override {
+    if (level < rocksdb::WARN_LEVEL || level >= rocksdb::HEADER_LEVEL) return;
+    char text[500];
+    std::vsnprintf(text, sizeof text, format, arguments);
+    log_warn("RocksDB", {{"message", std::string_view(text)}});
+  }
+};
+
 rocksdb::DBOptions database_options(rocksdb::WalFilter* filter) {
   rocksdb::DBOptions options;
   options.create_if_missing = true;
@@ -105,8 +123,7 @@ rocksdb::DBOptions database_options(rocksdb::WalFilter* filter) {
   options.max_manifest_file_size = 1 << 20;
   options.manifest_preallocation_size = 4096;
   options.allow_fallocate = false;
-  options.keep_log_file_num = 1;
-  options.info_log_level = rocksdb::WARN_LEVEL;
+  options.info_log = std::make_shared<WarningLog>();
   options.avoid_flush_during_shutdown = true;
   options.allow_concurrent_memtable_write = false;
   options.enable_write_thread_adaptive_yield = false;
@@ -176,6 +193,10 @@ class Database::Listener final : public rocksdb::EventListener {
     failure_ = *status;
     refused_ = true;
     changed_.notify_all();
+  }
+  /// The store resumes, as it has to checkpoint at once: resuming flushes the default family.
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* automatic) override {
+    *automatic = false;
   }
   void expect_flush() {
     std::lock_guard lock(mutex_);

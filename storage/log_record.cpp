@@ -55,7 +55,7 @@ void LogRecordWriter::add_value(double value, const Predictor& predictor) {
   if (predictor.known && bits == predictor.last_bits) return;
   changed_[at / 8] = static_cast<std::uint8_t>(changed_[at / 8] | 1U << at % 8);
   int scale = predictor.scale;
-  std::int64_t n;
+  std::int64_t n = 0;
   if (scale >= 0 && !to_decimal(value, scale, n)) scale = find_decimal_scale(value, scale + 1);
   if (scale < 0 || scale >= static_cast<int>(kRawValue)) {
     put_varint(values_, kRawValue);

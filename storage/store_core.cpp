@@ -168,7 +168,7 @@ Status StoreCore::close() {
     std::lock_guard commit_lock(commit_mutex_);
     open_ = false;
   }
-  if (!status.ok()) (void)database_->sync_log();
+  if (!status.ok() && !database_->refuses_writes()) (void)database_->sync_log();
   Status closed = database_->close();
   database_.reset();
   return status.ok() ? closed : status;

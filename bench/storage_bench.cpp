@@ -1,0 +1,263 @@
+// What the store costs: CPU of an append, RAM and disk of recorded pages, time of a query and of a restart.
+// Pages are *.prom files in the folder that PIPIT_PAGES names, one scrape each, in the order of their names.
+// Run: PIPIT_PAGES=recordings/node storage_bench
+
+#include <benchmark/benchmark.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "storage/store.h"
+#include "telemetry/metrics.h"
+
+namespace pipit {
+namespace {
+
+constexpr TimestampMs kStart = 1'700'000'000'000;
+
+struct Page {
+  std::vector<std::string> series;  // as on the page
+  std::vector<double> values;
+};
+
+Labels parse_series(std::string_view text, int target) {
+  std::vector<Label> labels;
+  const std::size_t brace = text.find('{');
+  labels.push_back({"__name__", std::string(text.substr(0, brace))});
+  for (std::size_t at = brace; at != std::string_view::npos && at + 1 < text.size() && text[at] != '}';) {
+    const std::size_t equals = text.find('=', at);
+    const std::size_t end = text.find('"', equals + 2);
+    labels.push_back(
+        {std::string(text.substr(at + 1, equals - at - 1)), std::string(text.substr(equals + 2, end - equals - 2))});
+    at = end + 1;
+  }
+  labels.push_back({"job", "node"});
+  labels.push_back({"instance", "10.0.0." + std::to_string(target) + ":9100"});
+  return Labels(std::move(labels));
+}
+
+Page read_page(const std::filesystem::path& file) {
+  std::ifstream in(file);
+  Page page;
+  for (std::string line; std::getline(in, line);) {
+    const std::size_t space = line.rfind(' ');
+    if (line.empty() || line[0] == '#' || space == std::string::npos) continue;
+    page.series.push_back(line.substr(0, space));
+    page.values.push_back(strtod(line.c_str() + space + 1, nullptr));
+  }
+  return page;
+}
+
+const std::vector<Page>& pages(std::size_t count) {
+  static std::vector<Page> all;
+  if (all.size() >= count) return all;
+  all.clear();
+  if (const char* folder = getenv("PIPIT_PAGES")) {
+    std::vector<std::filesystem::path> files;
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) files.push_back(entry.path());
+    std::sort(files.begin(), files.end());
+    for (std::size_t i = 0; i < std::min(count, files.size()); ++i) all.push_back(read_page(files[i]));
+    return all;
+  }
+  for (std::size_t i = 0; i < count; ++i) {  // a third changes, as on real pages
+    Page page;
+    for (int s = 0; s < 507; ++s) {
+      page.series.push_back("m" + std::to_string(s / 5) + "{s=\"" + std::to_string(s) + "\"}");
+      page.values.push_back(
+          s % 3 != 0 ? s : static_cast<double>(i * 100 + (i * 31 + static_cast<std::size_t>(s)) % 97) / 10);
+    }
+    all.push_back(std::move(page));
+  }
+  return all;
+}
+
+class Folder {
+ public:
+  Folder() {
+    std::string name = (std::filesystem::temp_directory_path() / "pipit-bench-XXXXXX").string();
+    path_ = mkdtemp(name.data());
+  }
+  ~Folder() { std::filesystem::remove_all(path_); }
+  const std::filesystem::path& path() const { return path_; }
+  double bytes() const {
+    double sum = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(path_)) {
+      if (entry.is_regular_file()) sum += static_cast<double>(entry.file_size());
+    }
+    return sum;
+  }
+
+ private:
+  std::filesystem::path path_;
+};
+
+double status_kb(std::string_view field) {
+  std::ifstream in("/proc/self/status");
+  for (std::string line; std::getline(in, line);) {
+    if (line.starts_with(field)) return strtod(line.c_str() + field.size() + 1, nullptr);
+  }
+  return 0;
+}
+
+StoreOptions options(const Folder& folder) {
+  StoreOptions options;
+  options.path = folder.path();
+  options.retention = 0;
+  return options;
+}
+
+/// One target's page after page; the refs are looked up when the page's shape changes.
+struct Target {
+  int number = 0;
+  std::vector<SeriesRef> refs;
+  std::vector<std::string> shape;
+
+  void scrape(Store& store, const Page& page, TimestampMs time) {
+    if (shape != page.series) {
+      shape = page.series;
+      refs.clear();
+      for (const std::string& series : shape) refs.push_back(store.series(parse_series(series, number)).value());
+    }
+    (void)store.append({refs, page.values, {&time, 1}}).value();
+  }
+};
+
+/// 200 targets: RAM with their pages in the head, then a kill and the time until the store is open again. It comes
+/// first, as a fork has none of the threads that RocksDB starts.
+void BM_ManyTargets(benchmark::State& state) {
+  const auto& all = pages(1000);
+  const int targets = static_cast<int>(state.range(0));
+  constexpr int kScrapes = 100;
+  for (auto _ : state) {
+    Folder folder;
+    int result[2];
+    if (pipe(result) != 0) return state.SkipWithError("no pipe");
+    const double before = status_kb("VmRSS:");
+    const pid_t child = fork();
+    if (child == 0) {
+      MetricsRegistry metrics;
+      auto store = Store::open(options(folder), metrics).value();
+      std::vector<Target> fleet(static_cast<std::size_t>(targets));
+      for (int t = 0; t < targets; ++t) fleet[static_cast<std::size_t>(t)].number = t;
+      for (int i = 0; i < kScrapes; ++i) {
+        for (Target& target : fleet) {
+          target.scrape(*store, all[static_cast<std::size_t>(i + target.number) % all.size()], kStart + i * 15'000);
+          target.shape.shrink_to_fit();
+        }
+      }
+      // What this program itself holds of pages and handles isn't the store's.
+      double own = 0;
+      for (const Target& target : fleet) {
+        own += static_cast<double>(target.refs.capacity() * sizeof(SeriesRef));
+        for (const auto& text : target.shape)
+          own += static_cast<double>(sizeof text + (text.size() > 15 ? text.capacity() + 16 : 0));
+      }
+      const double mb[2] = {(status_kb("VmRSS:") - before - own / 1024) / 1024,
+                            static_cast<double>(store->stats().head_bytes) / (1 << 20)};
+      if (write(result[1], mb, sizeof mb) < 0) _exit(1);
+      _exit(0);
+    }
+    double mb[2] = {};
+    if (read(result[0], mb, sizeof mb) < 0) return state.SkipWithError("the child died");
+    waitpid(child, nullptr, 0);
+    state.counters["rss_mb"] = mb[0];
+    state.counters["head_mb"] = mb[1];
+    MetricsRegistry metrics;
+    const auto start = std::chrono::steady_clock::now();
+    auto store = Store::open(options(folder), metrics).value();
+    state.counters["reopen_s"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    state.counters["replayed"] = static_cast<double>(store->stats().replayed_records);
+  }
+}
+BENCHMARK(BM_ManyTargets)->Arg(200)->Iterations(1)->Unit(benchmark::kSecond);
+
+void BM_AppendScrape(benchmark::State& state) {
+  const auto& all = pages(1000);
+  Folder folder;
+  MetricsRegistry metrics;
+  auto store = Store::open(options(folder), metrics).value();
+  Target target;
+  TimestampMs time = kStart;
+  std::size_t i = 0;
+  target.scrape(*store, all[0], time);
+  double samples = 0;
+  for (auto _ : state) {
+    const Page& page = all[++i % all.size()];
+    target.scrape(*store, page, time += 15'000);
+    samples += static_cast<double>(page.values.size());
+  }
+  state.SetItemsProcessed(static_cast<std::int64_t>(samples));
+}
+BENCHMARK(BM_AppendScrape)->Iterations(4000)->Unit(benchmark::kMicrosecond);
+
+/// Recorded pages 15 s apart: bytes of a series in RAM at 240 samples, bytes of a sample on disk.
+void BM_BytesPerSample(benchmark::State& state) {
+  const auto& all = pages(static_cast<std::size_t>(state.range(0)));
+  for (auto _ : state) {
+    Folder folder;
+    MetricsRegistry metrics;
+    auto store = Store::open(options(folder), metrics).value();
+    const double empty = folder.bytes();
+    Target target;
+    double samples = 0;
+    for (std::size_t i = 0; i < all.size(); ++i) {  // every page once
+      target.scrape(*store, all[i], kStart + static_cast<TimestampMs>(i) * 15'000);
+      samples += static_cast<double>(all[i].values.size());
+      if (i == 240) {
+        const StoreStats stats = store->stats();
+        state.counters["head_bytes_per_series"] =
+            static_cast<double>(stats.head_bytes) / static_cast<double>(stats.head_series);
+      }
+      if (i % 480 == 479) (void)store->checkpoint();
+    }
+    (void)store->close();
+    state.counters["disk_bytes_per_sample"] = (folder.bytes() - empty) / samples;
+  }
+}
+BENCHMARK(BM_BytesPerSample)->Arg(5760)->Iterations(1)->Unit(benchmark::kSecond);
+
+/// One metric of all targets over the newest hour, and all series at the newest moment.
+void BM_Select(benchmark::State& state) {
+  const auto& all = pages(1000);
+  Folder folder;
+  MetricsRegistry metrics;
+  auto store = Store::open(options(folder), metrics).value();
+  std::vector<Target> fleet(20);
+  TimestampMs time = kStart;
+  for (int i = 0; i < 960; ++i, time += 15'000) {
+    for (std::size_t t = 0; t < fleet.size(); ++t) {
+      fleet[t].number = static_cast<int>(t);
+      fleet[t].scrape(*store, all[(static_cast<std::size_t>(i) + t) % all.size()], time);
+    }
+    if (i == 480) (void)store->checkpoint();
+  }
+  const std::string name = all[0].series[0].substr(0, all[0].series[0].find('{'));
+  const std::vector<Matcher> one{Matcher::equal("__name__", name)};
+  const std::vector<Matcher> everything;
+  const bool hour = state.range(0) == 0;
+  double samples = 0;
+  double series = 0;
+  for (auto _ : state) {
+    SymbolTable symbols;
+    const SelectRequest request{hour ? one : everything, time - (hour ? 4 * 3'600'000 : 300'000), time, nullptr};
+    auto cursor = store->select(request, symbols).value();
+    while (cursor->next().value()) {
+      samples += static_cast<double>(cursor->times().size());
+      series += 1;
+    }
+  }
+  state.counters["series"] = benchmark::Counter(series, benchmark::Counter::kAvgIterations);
+  state.counters["samples_per_s"] = benchmark::Counter(samples, benchmark::Counter::kIsRate);
+  state.counters["series_per_s"] = benchmark::Counter(series, benchmark::Counter::kIsRate);
+}
+BENCHMARK(BM_Select)->Arg(0)->Arg(1)->Unit(benchmark::kMicrosecond);
+
+}  // namespace
+}  // namespace pipit

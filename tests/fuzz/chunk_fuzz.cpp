@@ -1,0 +1,88 @@
+// Hostile bytes as a chunk and as a write-ahead record; and any doubles at any times, which must come back as they
+// were.
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+
+#include "storage/chunk.h"
+#include "storage/log_record.h"
+#include "storage/open_chunk.h"
+#include "storage/postings.h"
+
+namespace pipit {
+namespace {
+
+void require(bool holds) {
+  if (!holds) std::abort();
+}
+
+bool same_bits(const std::vector<double>& a, const std::vector<double>& b) {
+  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(double)) == 0);
+}
+
+void decode_anything(std::string_view bytes) {
+  std::vector<TimestampMs> times;
+  std::vector<double> values;
+  if (decode_chunk(bytes, 1000, times, values).ok()) {
+    require(times.size() == values.size() && !times.empty());
+    require(std::adjacent_find(times.begin(), times.end(), std::greater_equal<>()) == times.end());
+  }
+  LogRecordReader record;
+  if (record.open(bytes).ok()) {
+    double value;
+    for (std::size_t i = 0; i < record.count() && record.next_value({}, value); ++i) (void)record.time(i);
+  }
+  Postings postings;
+  (void)decode_postings(bytes, postings);
+}
+
+void round_trip(std::string_view bytes) {
+  struct Sample {
+    std::uint64_t time;
+    double value;
+  };
+  std::vector<TimestampMs> times;
+  std::vector<double> values;
+  for (; bytes.size() >= sizeof(Sample) && times.size() < OpenChunk::kMaxSamples; bytes.remove_prefix(sizeof(Sample))) {
+    Sample sample;
+    std::memcpy(&sample, bytes.data(), sizeof sample);
+    // An odd number is a time of its own, an even one a small step.
+    auto time = static_cast<TimestampMs>(sample.time);
+    if (sample.time % 2 == 0 && !times.empty()) {
+      if (times.back() > kMaxTimestamp - 70'000) break;
+      time = times.back() + 1 + static_cast<TimestampMs>(sample.time % 65'536);
+    }
+    if (!times.empty() && time <= times.back()) continue;
+    times.push_back(time);
+    values.push_back(sample.value);
+  }
+  if (times.empty()) return;
+  std::vector<TimestampMs> read_times;
+  std::vector<double> read_values;
+  require(decode_chunk(encode_chunk(times, values), times[0], read_times, read_values).ok());
+  require(read_times == times && same_bits(read_values, values));
+  OpenChunk open;
+  for (std::size_t i = 0; i < times.size(); ++i) open.append(times[i], values[i]);
+  std::string copy;
+  open.copy_to(copy);
+  for (const std::string& chunk : {copy, open.seal()}) {
+    read_times.clear();
+    read_values.clear();
+    require(decode_chunk(chunk, times[0], read_times, read_values).ok());
+    require(read_times == times && same_bits(read_values, values));
+  }
+}
+
+}  // namespace
+}  // namespace pipit
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  pipit::decode_anything(bytes);
+  pipit::round_trip(bytes);
+  return 0;
+}

@@ -1,0 +1,208 @@
+// What happens to data over time and beside other threads: retention, damage, full disks, concurrency.
+
+#include <sys/mount.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <fstream>
+#include <thread>
+
+#include "model/duration.h"
+#include "tests/storage/store_fixture.h"
+
+namespace pipit {
+namespace {
+
+constexpr DurationMs kDay = 24LL * 3600 * 1000;
+
+TEST_F(StoreTest, RetentionHidesAtOnceAndDropsWholeDays) {
+  retention_ = 3 * kDay;
+  open();
+  const TimestampMs now = now_ms();
+  const Labels old_only{{"__name__", "m"}, {"pod", "old"}};
+  const Labels lives{{"__name__", "m"}, {"pod", "lives"}};
+  add(old_only, now - retention_ + 60'000, 1);
+  add(lives, now - retention_ + 60'000, 1);
+  add(lives, now, 2);
+  EXPECT_EQ(add(old_only, now - retention_ - 60'000, 0).too_old, 1u);
+  EXPECT_EQ(store_->label_values("pod", {}, 0, now, 0).value().size(), 2u);
+  reopen();
+  EXPECT_EQ(select_all(*store_, metric("m")).size(), 2u);
+
+  retention_ = 2 * kDay;
+  reopen();
+  EXPECT_EQ(select_all(*store_, metric("m")).size(), 1u);
+  ASSERT_TRUE(store_->apply_retention(now).ok());
+  EXPECT_EQ(select_all(*store_, metric("m")).size(), 1u);
+  EXPECT_GT(store_->stats().min_time, now - 3 * kDay);
+  // The series without samples is forgotten, and comes back as a new one.
+  EXPECT_EQ(store_->series({}, kMinTimestamp, kMaxTimestamp, 0).value().size(), 1u);
+  add(old_only, now, 7);
+  const std::vector<Matcher> by_pod{Matcher::equal("pod", "old")};
+  EXPECT_EQ(select_all(*store_, by_pod).begin()->second, (SampleList{{now, bits(7)}}));
+  retention_ = 0;
+  reopen();
+  EXPECT_EQ(select_all(*store_, by_pod).begin()->second, (SampleList{{now, bits(7)}}));
+}
+
+/// Writers, readers and checkpoints at once: a reader sees each series' samples without hole or double.
+TEST_F(StoreTest, ReadersNeverMissWhatMovesToDisk) {
+  open();
+  constexpr int kSeries = 30;
+  constexpr int kBatches = 1500;
+  std::atomic<int> stored = 0;
+  std::thread writer([&] {
+    std::vector<SeriesRef> refs;
+    for (int i = 0; i < kSeries; ++i) {
+      refs.push_back(store_->series({{"__name__", i % 2 == 0 ? "even" : "odd"}, {"n", std::to_string(i)}}).value());
+    }
+    for (int batch = 1; batch <= kBatches; ++batch) {
+      const TimestampMs time = batch * 400'000LL;
+      const std::vector<double> values(kSeries, batch);
+      EXPECT_EQ(store_->append({refs, values, {&time, 1}}).value().stored, static_cast<std::uint32_t>(kSeries));
+      stored = batch;
+    }
+  });
+  std::thread checkpoints([&] {
+    while (stored < kBatches) EXPECT_TRUE(store_->checkpoint().ok());
+  });
+  const auto read = [&](const std::vector<Matcher>& matchers) {
+    while (stored < kBatches) {
+      const int before = stored;
+      for (const auto& [name, samples] : select_all(*store_, matchers)) {
+        ASSERT_GE(samples.size(), static_cast<std::size_t>(before)) << name;
+        for (std::size_t i = 0; i < samples.size(); ++i) {
+          ASSERT_EQ(samples[i].first, static_cast<TimestampMs>(i + 1) * 400'000) << name;
+          ASSERT_EQ(samples[i].second, bits(static_cast<double>(i + 1))) << name;
+        }
+      }
+    }
+  };
+  std::thread reader([&] { read(metric("even")); });
+  read({match(MatchType::regex, "n", "1.*")});
+  reader.join();
+  writer.join();
+  checkpoints.join();
+  EXPECT_EQ(select_all(*store_, {}).size(), static_cast<std::size_t>(kSeries));
+}
+
+std::filesystem::path largest_table(const std::filesystem::path& folder) {
+  std::filesystem::path found;
+  std::uintmax_t size = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().extension() != ".sst" || entry.file_size() <= size) continue;
+    size = entry.file_size();
+    found = entry.path();
+  }
+  return found;
+}
+
+TEST_F(StoreTest, DamageNamesTheFile) {
+  open();
+  for (int i = 0; i < 3000; ++i) {
+    add({{"__name__", "m"}, {"n", std::to_string(i % 100)}}, 1000 * (i / 100 + 1), i * 0.7);
+  }
+  store_.reset();
+  const std::filesystem::path table = largest_table(options().path);
+  ASSERT_FALSE(table.empty());
+  {
+    std::fstream file(table, std::ios::in | std::ios::out | std::ios::binary);
+    for (int at = 0; at < 400; at += 3) {
+      file.seekp(at);
+      file.put('\x5a');
+    }
+  }
+  MetricsRegistry metrics;
+  auto opened = Store::open(options(), metrics);
+  Error error;
+  if (opened.ok()) {
+    SymbolTable symbols;
+    auto cursor = (*opened)->select({{}, kMinTimestamp, kMaxTimestamp, nullptr}, symbols);
+    if (!cursor.ok()) {
+      error = cursor.error();
+    } else {
+      for (;;) {
+        auto more = (*cursor)->next();
+        if (!more.ok()) error = more.error();
+        if (!more.ok() || !*more) break;
+      }
+    }
+  } else {
+    error = opened.error();
+  }
+  EXPECT_EQ(error.kind, ErrorKind::internal);
+  EXPECT_NE(error.message.find(table.filename().string()), std::string::npos) << error.message;
+}
+
+/// A disk of three megabytes that can be filled.
+class SmallDisk {
+ public:
+  explicit SmallDisk(const std::filesystem::path& path) : path_(path) {
+    std::filesystem::create_directory(path_);
+    mounted_ = mount("pipit-test", path_.c_str(), "tmpfs", 0, "size=3m") == 0;
+    if (!mounted_) std::puts("not run: a small tmpfs can't be mounted here");
+  }
+  ~SmallDisk() {
+    if (mounted_) umount2(path_.c_str(), MNT_DETACH);
+  }
+  SmallDisk(const SmallDisk&) = delete;
+  bool mounted() const { return mounted_; }
+  void fill() {
+    std::ofstream file(path_ / "ballast");
+    for (int i = 0; i < 4096 && file.flush(); ++i) file << std::string(1024, 'x');
+  }
+  void make_space() { std::filesystem::remove(path_ / "ballast"); }
+
+ private:
+  std::filesystem::path path_;
+  bool mounted_ = false;
+};
+
+TEST_F(StoreTest, AFullDiskRefusesAndRecovers) {
+  SmallDisk disk(folder_.path() / "disk");
+  if (!disk.mounted()) return;
+  StoreOptions small = options();
+  small.path = folder_.path() / "disk" / "pipit";
+  store_ = Store::open(small, metrics_).value();
+  std::vector<SeriesRef> refs;
+  for (int i = 0; i < 500; ++i) refs.push_back(store_->series({{"__name__", "m"}, {"n", std::to_string(i)}}).value());
+  std::vector<double> values(refs.size());
+  TimestampMs time = 0;
+  std::size_t stored = 0;
+  const auto append = [&] {
+    time += 1000;
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>(time) / 3 + static_cast<double>(i);
+    auto report = store_->append({refs, values, {&time, 1}});
+    if (report.ok()) ++stored;
+    return report;
+  };
+  const auto append_until_full = [&] {
+    disk.fill();
+    Result<AppendReport> report = append();
+    while (report.ok() && stored < 5000) report = append();
+    ASSERT_FALSE(report.ok()) << "the disk did not fill up";
+    EXPECT_EQ(report.error().kind, ErrorKind::unavailable);
+    EXPECT_NE(report.error().message.find("space"), std::string::npos) << report.error().message;
+    EXPECT_FALSE(store_->checkpoint().ok());
+    EXPECT_EQ(select_all(*store_, metric("m")).begin()->second.size(), stored);
+  };
+  ASSERT_TRUE(append().ok());
+  append_until_full();
+  disk.make_space();
+  for (int waited = 0; waited < 150 && !append().ok(); ++waited) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  append_until_full();
+  EXPECT_FALSE(store_->close().ok());  // nowhere to put the head, but the log has it
+  store_.reset();
+  disk.make_space();
+  store_ = Store::open(small, metrics_).value();
+  const SeriesList found = select_all(*store_, metric("m"));
+  EXPECT_EQ(found.size(), refs.size());
+  for (const auto& [name, samples] : found) EXPECT_EQ(samples.size(), stored) << name;
+  store_.reset();
+}
+
+}  // namespace
+}  // namespace pipit
