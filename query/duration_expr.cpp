@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "query/function_table.h"
+#include "query/step_grid.h"
 
 namespace pipit {
 namespace {
@@ -65,7 +66,7 @@ Result<DurationMs> evaluate_duration(const DurationExpr& duration, const QueryRe
   if (!duration.expr) return duration.constant;
   auto seconds = seconds_of(*duration.expr, request);
   if (!seconds.ok()) return seconds.error();
-  constexpr double kLimit = 9.2e15;  // what milliseconds in 64 bits can express
+  constexpr double kLimit = static_cast<double>(kFarAway) / 1000;
   if (!(std::fabs(*seconds) < kLimit)) return execution_error("duration out of range");
   return static_cast<DurationMs>(std::llround(*seconds * 1000));
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <new>
+#include <stdexcept>
 #include <string>
 
 #include "query/answer.h"
@@ -59,6 +61,7 @@ Result<StepGrid> grid_of(const QueryRequest& request) {
     return bad_data(
         "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)");
   }
+  if (request.start < -kFarAway || request.end > kFarAway) return bad_data("start or end time out of range");
   return StepGrid{request.start, request.step, static_cast<std::size_t>(steps) + 1};
 }
 
@@ -130,9 +133,20 @@ class Engine::Impl {
     DurationMs timeout = request.timeout > 0 ? std::min(request.timeout, options_.timeout) : options_.timeout;
     auto deadline = begin + std::chrono::milliseconds(timeout);
     if (auto status = gate_.enter(deadline, request.canceled); !status.ok()) return status.error();
-    auto result = evaluate_within_gate(request, **expr, *grid, deadline);
+    auto result = evaluate_or_run_out(request, **expr, *grid, deadline);
     gate_.leave();
     return result;
+  }
+
+  /// The limits keep queries small enough; should one still be too big for the machine, it ends alone.
+  Result<QueryResult> evaluate_or_run_out(const QueryRequest& request, const Expr& expr, const StepGrid& grid,
+                                          Clock::time_point deadline) {
+    try {
+      return evaluate_within_gate(request, expr, grid, deadline);
+    } catch (const std::bad_alloc&) {
+    } catch (const std::length_error&) {
+    }
+    return execution_error("not enough memory for the query");
   }
 
   Result<QueryResult> evaluate_within_gate(const QueryRequest& request, const Expr& expr, const StepGrid& grid,

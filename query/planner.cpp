@@ -13,14 +13,6 @@
 namespace pipit {
 namespace {
 
-/// Times and durations beyond this many milliseconds (a hundred thousand years) would overflow when they are added up.
-constexpr DurationMs kFarAway = 3'000'000'000'000'000;
-
-bool reaches_too_far(const StepGrid& grid, const RangeWindow& window) {
-  auto far = [](DurationMs d) { return d > kFarAway || d < -kFarAway; };
-  return far(grid.start) || far(grid.last()) || far(window.range) || far(window.offset) || far(window.at.value_or(0));
-}
-
 class NoSamples : public SampleStream {
  public:
   bool next() override { return false; }

@@ -33,9 +33,10 @@ RangeExtension extension_of(const Expr& expr) {
 }
 
 std::string extension_not_with(RangeExtension extension, const Call& call) {
-  return std::string(extension == RangeExtension::anchored ? "anchored" : "smoothed") +
-         " modifier can only be used with: " + std::string(extended_function_names(extension)) + " - not with " +
-         std::string(call.function->name);
+  std::string message = extension == RangeExtension::anchored ? "anchored" : "smoothed";
+  message.append(" modifier can only be used with: ").append(extended_function_names(extension));
+  message.append(" - not with ").append(call.function->name);
+  return message;
 }
 
 std::string not_supported(const Call& call) {
@@ -108,6 +109,7 @@ OperatorPtr Planner::info_call(const Call& call, const StepGrid& grid) {
   }
   RangeWindow window{context_.lookback(), 0, std::nullopt};
   add_reference_time(*call.args[0], window);
+  if (reaches_too_far(grid, window)) return make_empty();
   return make_info(context_, vector(*call.args[0], grid), selector, grid, window);
 }
 
@@ -119,13 +121,13 @@ void Planner::add_reference_time(const Expr& expr, RangeWindow& window) {
       window.at = time;
       window.offset = 0;
     }
-    window.offset += *offset;
+    // Far is far: the sum must not overflow.
+    window.offset =
+        std::clamp(window.offset + std::clamp(*offset, -2 * kFarAway, 2 * kFarAway), -2 * kFarAway, 2 * kFarAway);
   };
-  const Expr* inner = &expr;
-  while (inner != nullptr) {
+  for (const Expr* inner = &expr; inner != nullptr && !context_.failed(); inner = first_series_operand(*inner)) {
     if (const auto* selector = inner->as<VectorSelector>()) enter(selector->at, selector->offset);
     if (const auto* subquery = inner->as<SubqueryExpr>()) enter(subquery->at, subquery->offset);
-    inner = first_series_operand(*inner);
   }
 }
 

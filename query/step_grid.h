@@ -6,6 +6,10 @@
 
 namespace pipit {
 
+/// No sample is this many milliseconds (about a hundred thousand years) from the epoch, and times and durations below
+/// it can be added up without care.
+inline constexpr DurationMs kFarAway = 3'000'000'000'000'000;
+
 /// The times at which an expression is evaluated: `start`, `start + step`, ... `count` of them. An instant
 /// query has one. A subquery's expression has a grid of its own, aligned to multiples of its step.
 struct StepGrid {

@@ -5,6 +5,11 @@
 
 namespace pipit {
 
+bool reaches_too_far(const StepGrid& grid, const RangeWindow& window) {
+  auto far = [](DurationMs d) { return d > kFarAway || d < -kFarAway; };
+  return far(grid.start) || far(grid.last()) || far(window.range) || far(window.offset) || far(window.at.value_or(0));
+}
+
 void Windows::assign(std::span<const TimestampMs> sample_times, std::span<const double> sample_values) {
   times = sample_times;
   values = sample_values;

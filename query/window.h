@@ -22,6 +22,10 @@ struct RangeWindow {
   TimestampMs end(TimestampMs evaluation_time) const { return at.value_or(evaluation_time) - offset; }
 };
 
+/// Whether times or durations are so far out (a hundred thousand years) that adding them up could overflow. No sample
+/// is there.
+bool reaches_too_far(const StepGrid& grid, const RangeWindow& window);
+
 /// One series' samples with, for every step, the part of them that its window covers. Finding all windows costs one
 /// pass over samples and steps, as both only grow.
 struct Windows {

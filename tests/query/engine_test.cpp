@@ -129,12 +129,15 @@ TEST_F(EngineTest, NamesWhatIsMissing) {
 }
 
 TEST_F(EngineTest, FarAwayTimesAreHarmless) {
-  for (const char* expr : {"up offset 1000000y", "up @ 1e15", "rate(up[290y])", "up offset -290y",
-                           "sum_over_time(up[290y:1y])", "sum_over_time(up[5m:1m] @ -1e15)"}) {
+  for (const char* expr :
+       {"up offset 1000000y", "up @ 1e15", "rate(up[290y])", "up offset -290y", "sum_over_time(up[290y:1y])",
+        "sum_over_time(up[5m:1m] @ -1e15)", "info(up offset 1000000y)"}) {
     (void)query(instant(expr, kMinute)).ok();
     (void)query(instant(expr, kMaxTimestamp)).ok();
     (void)query(instant(expr, kMinTimestamp)).ok();
   }
+  (void)query(range("up + range()", kMinTimestamp, kMaxTimestamp, kMaxTimestamp)).ok();
+  (void)query(range("up", kMaxTimestamp - 10, kMaxTimestamp, 7)).ok();
 }
 
 TEST_F(EngineTest, DeepQueriesAreEvaluated) {
