@@ -49,19 +49,14 @@ class PageServer {
   /// Answers one request, given as its whole head. False closes the connection.
   using Script = std::function<bool(const std::string& request, Peer& peer)>;
 
-  explicit PageServer(Script script) : script_(std::move(script)) {
-    listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    if (bind(listener_, reinterpret_cast<sockaddr*>(&address), size) != 0 || listen(listener_, 64) != 0 ||
-        getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-      std::abort();
-    }
-    port_ = ntohs(address.sin_port);
-    acceptor_ = std::thread([this] { accept_all(); });
-  }
+  /// Has a connection to itself, until it returns.
+  struct RawScript {
+    explicit RawScript(std::function<void(int fd)> s) : serve(std::move(s)) {}
+    std::function<void(int fd)> serve;
+  };
+
+  explicit PageServer(RawScript script) : PageServer({}, std::move(script.serve)) {}
+  explicit PageServer(Script script) : PageServer(std::move(script), {}) {}
 
   ~PageServer() {
     stopping_ = true;
@@ -88,6 +83,20 @@ class PageServer {
   }
 
  private:
+  PageServer(Script script, std::function<void(int fd)> raw) : script_(std::move(script)), raw_(std::move(raw)) {
+    listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    if (bind(listener_, reinterpret_cast<sockaddr*>(&address), size) != 0 || listen(listener_, 64) != 0 ||
+        getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+      std::abort();
+    }
+    port_ = ntohs(address.sin_port);
+    acceptor_ = std::thread([this] { accept_all(); });
+  }
+
   void accept_all() {
     while (!stopping_) {
       const int fd = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
@@ -103,7 +112,8 @@ class PageServer {
     Peer peer(fd, stopping_);
     std::string pending;
     char buffer[4096];
-    for (bool keep = true; keep && !stopping_;) {
+    if (raw_) raw_(fd);
+    for (bool keep = !raw_; keep && !stopping_;) {
       auto end = pending.find("\r\n\r\n");
       if (end == std::string::npos) {
         const auto got = recv(fd, buffer, sizeof buffer, 0);
@@ -125,6 +135,7 @@ class PageServer {
   }
 
   Script script_;
+  std::function<void(int fd)> raw_;
   int listener_ = -1;
   int port_ = 0;
   std::atomic<bool> stopping_{false};

@@ -80,6 +80,18 @@ class ScrapeFixture : public ::testing::Test {
 
   std::size_t count(const std::string& series) const { return samples(series).size(); }
 
+  /// Waits until the first target's error is `expected`; returns the last one that was seen. A busy machine may put a
+  /// timeout before it.
+  std::string error_after_waiting_for(const std::string& expected) const {
+    std::string error;
+    wait_for([&] {
+      auto targets = manager->active_targets();
+      if (!targets.empty() && !targets.front().last_error.empty()) error = targets.front().last_error;
+      return error == expected;
+    });
+    return error;
+  }
+
   /// The error of the first target once it has one.
   std::string first_error() const {
     std::string error;

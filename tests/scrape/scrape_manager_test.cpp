@@ -30,11 +30,17 @@ class ScrapeManagerTest : public ScrapeFixture {
   }
   /// Waits until the target has been scraped `n` more times, wholly after this call.
   void wait_scrapes(int n = 1) {
-    const std::size_t before = count("up");
-    ASSERT_TRUE(wait_for([&] { return count("up") > before + static_cast<std::size_t>(n); })) << first_error();
+    const std::size_t before = count("up" + labels());
+    ASSERT_TRUE(wait_for([&] { return count("up" + labels()) > before + static_cast<std::size_t>(n); }));
   }
   std::string labels() const { return "{instance=\"" + server_.address() + "\", job=\"test\"}"; }
   ScrapeConfig the_job() const { return job(server_.address()); }
+  /// For tests in which no scrape may fail, busy as the machine may be.
+  ScrapeConfig patient_job() const {
+    auto config = the_job();
+    config.scrape_interval = config.scrape_timeout = 250;
+    return config;
+  }
 
   std::mutex page_mutex_;
   std::string page_ = "a 1\n";
@@ -47,7 +53,7 @@ class ScrapeManagerTest : public ScrapeFixture {
 
 TEST_F(ScrapeManagerTest, StoresSamplesAndTheReportAtOneTime) {
   set_page("# HELP a Some help.\n# TYPE a counter\na 1\nb{x=\"y\"} 2.5\n");
-  apply({the_job()});
+  apply({patient_job()});
   wait_scrapes();
   EXPECT_TRUE(has("a" + labels(), 1));
   EXPECT_TRUE(has("b{instance=\"" + server_.address() + "\", job=\"test\", x=\"y\"}", 2.5));
@@ -58,7 +64,7 @@ TEST_F(ScrapeManagerTest, StoresSamplesAndTheReportAtOneTime) {
   EXPECT_TRUE(has("scrape_series_added" + labels(), 0));
   const auto duration = samples("scrape_duration_seconds" + labels());
   EXPECT_GT(duration.front().second, 0);
-  EXPECT_LT(duration.front().second, 0.05);
+  EXPECT_LT(duration.front().second, 0.5);
   EXPECT_EQ(samples("a").front().first, samples("up").front().first);
   const auto metadata = store.metadata("a", 0).value();
   ASSERT_EQ(metadata.size(), 1U);
@@ -90,7 +96,7 @@ TEST_F(ScrapeManagerTest, ScrapesAreOnTheSlotsOfTheTarget) {
 
 TEST_F(ScrapeManagerTest, SeriesThatVanishGetStaleMarkers) {
   set_page("a 1\nb 2\n");
-  apply({the_job()});
+  apply({patient_job()});
   ASSERT_TRUE(wait_for([&] { return has("b", 2); }));
   set_page("a 1\n");
   ASSERT_TRUE(wait_for([&] { return is_stale("b"); }));
@@ -103,7 +109,7 @@ TEST_F(ScrapeManagerTest, SeriesThatVanishGetStaleMarkers) {
 }
 
 TEST_F(ScrapeManagerTest, ATargetThatFailsEndsItsSeriesOnce) {
-  apply({the_job()});
+  apply({patient_job()});
   ASSERT_TRUE(wait_for([&] { return has("a", 1); }));
   set_page("");
   ASSERT_TRUE(wait_for([&] { return has("up", 0); }));
@@ -126,7 +132,8 @@ TEST_F(ScrapeManagerTest, APageThatBreaksStoresNothingAndEndsTheSeries) {
   EXPECT_FALSE(has("a", 77));
   EXPECT_TRUE(is_stale("a"));
   EXPECT_TRUE(is_stale("b"));
-  EXPECT_EQ(first_error(), "line 2: expected label name, got \"1\"");
+  const std::string expected = "line 2: expected label name, got \"1\"";
+  EXPECT_EQ(error_after_waiting_for(expected), expected);
 }
 
 TEST_F(ScrapeManagerTest, ARemovedTargetEndsAllItsSeries) {
@@ -185,7 +192,7 @@ TEST_F(ScrapeManagerTest, TimestampsAreIgnoredWhereNotHonored) {
 
 TEST_F(ScrapeManagerTest, RefusedSamplesAreCounted) {
   set_page("a 1 1000\nb 1\nb 2\nc 1 99999999999999\n");
-  apply({the_job()});
+  apply({patient_job()});
   ASSERT_TRUE(wait_for([&] { return has("a", 1); }));
   set_page("a 1 900\nb 1\n");
   EXPECT_TRUE(wait_for([&] { return metric("pipit_scrape_samples_out_of_order_total") >= 1; }));
@@ -212,7 +219,7 @@ TEST_F(ScrapeManagerTest, HonorLabelsDecidesWhoseLabelsWin) {
 }
 
 TEST_F(ScrapeManagerTest, MetricRelabellingRenamesAndDrops) {
-  auto config = the_job();
+  auto config = patient_job();
   config.metric_relabel_configs = {
       relabel_step(RelabelAction::drop, {"__name__"}, "drop_.*"),
       relabel_step(RelabelAction::replace, {"__name__"}, "old_(.*)", "__name__", "new_$1")};
@@ -261,17 +268,17 @@ TEST_F(ScrapeManagerTest, LimitsFailTheWholeScrape) {
     apply({config});
     const std::string expected =
         c.error != nullptr ? c.error : "Get \"http://" + server_.address() + "/metrics\": body size limit exceeded";
-    EXPECT_EQ(first_error(), expected);
+    EXPECT_EQ(error_after_waiting_for(expected), expected);
     EXPECT_EQ(count("a{instance=\"" + server_.address() + "\", job=\"" + c.name + "\"}"), 0U);
   }
   EXPECT_GE(metric("pipit_scrape_sample_limit_exceeded_total"), 1);
 }
 
 TEST_F(ScrapeManagerTest, AReloadKeepsScheduleConnectionAndSeries) {
-  apply({the_job()});
+  apply({patient_job()});
   ASSERT_TRUE(wait_for([&] { return has("a", 1); }));
-  for (int i = 0; i < 5; ++i) {
-    apply({the_job(), job("127.0.0.1:1", "other")});
+  for (int i = 0; i < 2; ++i) {
+    apply({patient_job(), job("127.0.0.1:1", "other")});
     wait_scrapes();
   }
   EXPECT_EQ(server_.connections(), 1);
@@ -280,10 +287,10 @@ TEST_F(ScrapeManagerTest, AReloadKeepsScheduleConnectionAndSeries) {
   double added = 0;
   for (const auto& [time, value] : samples("scrape_series_added" + labels())) added += value;
   EXPECT_EQ(added, 1);
-  auto slower = the_job();
-  slower.scrape_interval = 100;
+  auto slower = patient_job();
+  slower.scrape_interval = 500;
   apply({slower});
-  EXPECT_EQ(manager->active_targets().front().scrape_interval, 100);
+  EXPECT_EQ(manager->active_targets().front().scrape_interval, 500);
   wait_scrapes();
   EXPECT_EQ(server_.connections(), 1);
 }
@@ -317,7 +324,7 @@ TEST_F(ScrapeManagerTest, AsksAgainForSeriesThatTheStoreForgot) {
   MoodyStore moody(store);
   manager = std::make_unique<ScrapeManager>(moody, metrics);
   set_page("a 1\nb 2\n");
-  apply({the_job()});
+  apply({patient_job()});
   ASSERT_TRUE(wait_for([&] { return has("a", 1); }));
   set_page("a 3\nb 2\n");
   moody.generation = 1;
@@ -336,7 +343,7 @@ TEST_F(ScrapeManagerTest, AFullDiskFailsTheScrapeAndNoMore) {
   apply({the_job()});
   ASSERT_TRUE(wait_for([&] { return has("a", 1); }));
   moody.full = true;
-  EXPECT_EQ(first_error(), "no space left on device");
+  EXPECT_EQ(error_after_waiting_for("no space left on device"), "no space left on device");
   EXPECT_EQ(manager->active_targets().front().health, TargetHealth::down);
   set_page("a 2\n");
   moody.full = false;
