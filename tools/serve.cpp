@@ -17,6 +17,7 @@
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 #include "tools/prometheus_data.h"
+#include "tools/resident_memory.h"
 #include "tools/serve_configuration.h"
 #include "tools/serve_flags.h"
 #include "tools/serve_options.h"
@@ -170,6 +171,7 @@ int serve(const ServeOptions& options, const ParsedFlags& flags, const Signals& 
   *config = Config();
   server.set_ready();
   log_info("Ready", {{"after_ms", now_ms() - started}});
+  release_startup_code();
 
   run(signals, configuration);
   signals.release();
