@@ -29,11 +29,12 @@ class CrashTest(unittest.TestCase):
         self.port = harness.free_port()
 
     def answer(self, handler):
-        """A counter of scrapes, noise, and each round's own series, so that new series are always just being created."""
+        """A counter of scrapes, noise, and series of each round that live for three, so that some are always being born."""
         self.scrapes += 1
         lines = ["# TYPE pages_total counter", f"pages_total {self.scrapes}"]
         lines += [f'noise{{n="{n}"}} {random.random()}' for n in range(20)]
-        lines += [f'born{{round="{r}",n="{n}"}} {self.scrapes}' for r in range(self.round + 1) for n in range(SERIES_A_ROUND)]
+        rounds = range(max(0, self.round - 2), self.round + 1)
+        lines += [f'born{{round="{r}",n="{n}"}} {self.scrapes}' for r in rounds for n in range(SERIES_A_ROUND)]
         harness.send_page(handler, "\n".join(lines) + "\n")
 
     def start(self):
