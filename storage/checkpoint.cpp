@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "storage/store_core.h"
-#include "telemetry/log.h"
 
 namespace pipit {
 namespace {

@@ -233,7 +233,6 @@ Result<std::unique_ptr<Database>> Database::open(const Options& options) {
   RecordRecovery recovery;
   rocksdb::DBOptions db_options = database_options(&recovery);
   db_options.listeners.push_back(database->listener_);
-  if (options.env != nullptr) db_options.env = options.env;
   rocksdb::DB* db = nullptr;
   const auto status =
       rocksdb::DB::Open(db_options, options.path.string(), families(options.cache_bytes), &database->handles_, &db);

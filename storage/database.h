@@ -26,7 +26,6 @@ class Database {
   struct Options {
     std::filesystem::path path;
     std::size_t cache_bytes = 8u << 20;
-    rocksdb::Env* env = nullptr;  ///< for tests of faults; null is the system's
   };
 
   /// Opens or makes it. Write-ahead records that it finds are then keys of the default family.

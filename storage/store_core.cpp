@@ -49,7 +49,7 @@ StoreCore::StoreCore(const StoreOptions& options, MetricsRegistry& metrics)
 StoreCore::~StoreCore() { (void)close(); }
 
 Status StoreCore::open() {
-  auto database = Database::open({options_.path, options_.cache_bytes, nullptr});
+  auto database = Database::open({options_.path, options_.cache_bytes});
   if (!database.ok()) return database.error();
   database_ = std::move(*database);
   const auto start = Clock::now();
