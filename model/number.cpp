@@ -103,7 +103,7 @@ std::string format_float_g(double v) {
   std::string out;
   if (append_special(out, v)) return out;
   const double magnitude = std::fabs(v);
-  if (magnitude != 0 && (magnitude < 1e-4 || magnitude >= 1e21)) {
+  if (magnitude != 0 && (magnitude < 1e-4 || magnitude >= 1e6)) {
     append_scientific(out, v);
   } else {
     append_float(out, v);

@@ -28,7 +28,7 @@ class Printer {
     if (number.is_duration) {
       out_ += format_duration(std::llround(number.value * 1000));
     } else {
-      append_float(out_, number.value);
+      out_ += format_float_g(number.value);
     }
   }
 

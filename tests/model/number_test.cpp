@@ -58,9 +58,17 @@ TEST(Number, PrintsAsTheApiDoes) {
 }
 
 TEST(Number, PrintsWithExponentsAtTheEnds) {
-  const std::pair<double, const char*> cases[] = {
-      {1e20, "100000000000000000000"}, {1e21, "1e+21"}, {1e-4, "0.0001"}, {1e-5, "1e-05"},
-      {1.5e300, "1.5e+300"},           {0, "0"}};
+  const std::pair<double, const char*> cases[] = {{100000, "100000"},
+                                                  {999999.5, "999999.5"},
+                                                  {1e6, "1e+06"},
+                                                  {123456789, "1.23456789e+08"},
+                                                  {1e21, "1e+21"},
+                                                  {1e-4, "0.0001"},
+                                                  {1e-5, "1e-05"},
+                                                  {1.5e300, "1.5e+300"},
+                                                  {0, "0"},
+                                                  {-2.5e6, "-2.5e+06"},
+                                                  {9223372036854775808.0, "9.223372036854776e+18"}};
   for (const auto& [v, text] : cases) EXPECT_EQ(format_float_g(v), text);
 }
 
