@@ -26,6 +26,8 @@ std::string_view binary_op_text(BinaryOp op) {
 
 bool is_comparison(BinaryOp op) { return op >= BinaryOp::eq && op <= BinaryOp::ge; }
 
+bool trims_histograms(BinaryOp op) { return op == BinaryOp::trim_upper || op == BinaryOp::trim_lower; }
+
 bool is_set_operator(BinaryOp op) { return op >= BinaryOp::land && op <= BinaryOp::lunless; }
 
 std::string_view aggregate_op_text(AggregateOp op) {

@@ -51,6 +51,8 @@ enum class BinaryOp {
 std::string_view binary_op_text(BinaryOp op);
 bool is_comparison(BinaryOp op);
 bool is_set_operator(BinaryOp op);
+/// `</` and `>/`, which cut buckets off native histograms.
+bool trims_histograms(BinaryOp op);
 
 enum class AggregateOp {
   sum,

@@ -148,7 +148,16 @@ OperatorPtr Planner::aggregate(const AggregateExpr& aggregate, const StepGrid& g
   }
 }
 
+OperatorPtr Planner::trim(const BinaryExpr& binary) {
+  const std::string op(binary_op_text(binary.op));
+  context_.annotations().info(
+      "incompatible sample types encountered for binary operator " + quoted(op) + ": float " + op + " float",
+      {binary.lhs->position.start, binary.rhs->position.end});
+  return make_empty();
+}
+
 OperatorPtr Planner::binary(const BinaryExpr& binary, const StepGrid& grid) {
+  if (trims_histograms(binary.op)) return trim(binary);
   bool left_is_scalar = binary.lhs->type == ValueType::scalar;
   bool right_is_scalar = binary.rhs->type == ValueType::scalar;
   if (left_is_scalar) {
@@ -178,6 +187,10 @@ ScalarColumn Planner::scalar(const Expr& expr, const StepGrid& grid) {
     return column;
   }
   if (const auto* e = inner.as<BinaryExpr>()) {
+    if (trims_histograms(e->op)) {
+      refuse("operator " + quoted(binary_op_text(e->op)) + " not allowed for Scalar operations");
+      return ScalarColumn();
+    }
     auto left = scalar(*e->lhs, grid);
     return combine_scalars(e->op, left, scalar(*e->rhs, grid));
   }

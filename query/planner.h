@@ -40,6 +40,8 @@ class Planner {
   Range range_selector(const MatrixSelector& matrix, const StepGrid& grid);
   Range subquery(const SubqueryExpr& subquery, const StepGrid& grid);
   OperatorPtr aggregate(const AggregateExpr& aggregate, const StepGrid& grid);
+  /// `</` and `>/` drop samples that are no native histograms, and so all that there are.
+  OperatorPtr trim(const BinaryExpr& binary);
   OperatorPtr binary(const BinaryExpr& binary, const StepGrid& grid);
   OperatorPtr call(const Expr& expr, const Call& call, const StepGrid& grid);
   OperatorPtr range_call(const Call& call, const StepGrid& grid);
