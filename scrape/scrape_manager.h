@@ -36,7 +36,7 @@ struct DroppedTarget {
 
 struct ScrapeOptions {
   /// Bound on an uncompressed page where `body_size_limit` is not set, in bytes.
-  std::uint64_t default_body_size_limit = 256u << 20;
+  std::uint64_t default_body_size_limit = 64u << 20;
   std::string user_agent = "Pipit";
 };
 

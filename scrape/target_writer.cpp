@@ -5,6 +5,7 @@
 
 #include "model/duration.h"
 #include "model/relabel.h"
+#include "scrape/bucket_labels.h"
 #include "telemetry/log.h"
 
 namespace pipit {
@@ -158,9 +159,10 @@ Status TargetWriter::read(std::string_view text, Report& report) {
 Status TargetWriter::resolve_fresh(Report& report) {
   ScrapedPage& page = context_.page;
   auto over_limit = [&] { return config_->sample_limit > 0 && report.kept > config_->sample_limit; };
+  FamilyTypes types(page);
   for (std::uint32_t i : page.fresh) {
     if (over_limit()) break;
-    auto labels = labels_of(page.series_text(i));
+    auto labels = labels_of(page.series_text(i), types.before(i));
     if (!labels) {
       PageFault fault{page.text.data() + page.lines[i].series, labels.error().message};
       return bad_data(describe_fault(fault, page.text));
@@ -180,8 +182,9 @@ Status TargetWriter::resolve_fresh(Report& report) {
   return bad_data("sample limit exceeded");
 }
 
-Result<std::optional<Labels>> TargetWriter::labels_of(std::string_view series) const {
+Result<std::optional<Labels>> TargetWriter::labels_of(std::string_view series, MetricType family) const {
   std::vector<Label> exposed = parse_series(series);
+  normalize_bucket_label(family, exposed);
   std::vector<std::string_view> names;
   names.reserve(exposed.size());
   for (const Label& label : exposed) names.push_back(label.name);
@@ -310,11 +313,12 @@ Status TargetWriter::append_unknown(const std::vector<std::uint32_t>& unknown, A
   std::vector<TimestampMs> times;
   ScrapedPage& page = context_.page;
   const std::size_t report_begin = context_.refs.size() - kReportSeries;
+  FamilyTypes types(page);
   for (std::uint32_t i : unknown) {
     SeriesRef ref = kNoSeries;
     if (i < page_samples_) {
       const std::size_t source = context_.sources.empty() ? i : context_.sources[i];
-      auto labels = labels_of(page.series_text(source));
+      auto labels = labels_of(page.series_text(source), types.before(source));
       if (!labels || !labels->has_value()) continue;  // it was accepted before, so it is now
       auto found = context_.appender.series(**labels);
       if (!found) return found.error();

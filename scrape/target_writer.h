@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "config/config.h"
+#include "model/metadata.h"
 #include "scrape/scrape_metrics.h"
 #include "scrape/series_cache.h"
 #include "storage/appender.h"
@@ -59,8 +60,8 @@ class TargetWriter {
 
   Status read(std::string_view text, Report& report);
   Status resolve_fresh(Report& report);
-  /// The labels of a series on the page, or nothing when metric relabelling drops it.
-  Result<std::optional<Labels>> labels_of(std::string_view series) const;
+  /// The labels of a series on the page, or nothing when metric relabelling drops it. `family` is its type there.
+  Result<std::optional<Labels>> labels_of(std::string_view series, MetricType family) const;
   Status check_limits(const Labels& labels) const;
   void set_metadata();
   void collect_samples(TimestampMs time);

@@ -218,6 +218,22 @@ TEST_F(ScrapeManagerTest, HonorLabelsDecidesWhoseLabelsWin) {
   EXPECT_TRUE(has("b{job=\"honest\"}", 1));
 }
 
+TEST_F(ScrapeManagerTest, BucketAndQuantileLabelsAreWrittenAsOpenMetricsWritesNumbers) {
+  set_page(
+      "# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_bucket{le=\"0.5\"} 1\nh_bucket{le=\"1000000\"} "
+      "1\nh_bucket{le=\"+Inf\"} 1\n"
+      "# TYPE s summary\ns{quantile=\"1\",le=\"1\"} 1\n# TYPE g gauge\ng{le=\"1\",quantile=\"1\"} 1\n");
+  apply({the_job()});
+  ASSERT_TRUE(wait_for([&] { return has("up" + labels(), 1); }));
+  const std::string instance = "instance=\"" + server_.address() + "\", job=\"test\", ";
+  EXPECT_TRUE(has("h_bucket{" + instance + "le=\"1.0\"}", 1));
+  EXPECT_TRUE(has("h_bucket{" + instance + "le=\"0.5\"}", 1));
+  EXPECT_TRUE(has("h_bucket{" + instance + "le=\"1e+06\"}", 1));
+  EXPECT_TRUE(has("h_bucket{" + instance + "le=\"+Inf\"}", 1));
+  EXPECT_TRUE(has("s{" + instance + "le=\"1\", quantile=\"1.0\"}", 1));
+  EXPECT_TRUE(has("g{" + instance + "le=\"1\", quantile=\"1\"}", 1));
+}
+
 TEST_F(ScrapeManagerTest, MetricRelabellingRenamesAndDrops) {
   auto config = patient_job();
   config.metric_relabel_configs = {
