@@ -62,7 +62,8 @@ class HttpServer::Loop {
         requests_in_flight_(metrics.gauge("pipit_http_requests_in_flight", "Requests being answered.")) {}
   ~Loop() { stop(); }
 
-  Status start();
+  Status start(std::vector<Listener> listeners);
+  const std::vector<std::string>& addresses() const { return options_.listen_addresses; }
   void stop();
   std::vector<int> ports() const;
 
@@ -128,15 +129,8 @@ class HttpServer::Loop {
   Gauge& requests_in_flight_;
 };
 
-Status HttpServer::Loop::start() {
-  for (const std::string& address : options_.listen_addresses) {
-    auto listener = listen_on(address);
-    if (!listener.ok()) {
-      listeners_.clear();
-      return listener.error();
-    }
-    listeners_.push_back(std::move(*listener));
-  }
+Status HttpServer::Loop::start(std::vector<Listener> listeners) {
+  listeners_ = std::move(listeners);
   epoll_ = UniqueFd(epoll_create1(EPOLL_CLOEXEC));
   wake_ = UniqueFd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!epoll_.valid() || !wake_.valid()) return Error{ErrorKind::unavailable, std::strerror(errno)};
@@ -484,7 +478,11 @@ HttpServer::HttpServer(HttpServerOptions options, Answerer answerer, Classifier 
 
 HttpServer::~HttpServer() = default;
 
-Status HttpServer::start() { return loop_->start(); }
+Status HttpServer::start() {
+  auto listeners = listen_on(loop_->addresses());
+  return listeners.ok() ? loop_->start(std::move(*listeners)) : Status(listeners.error());
+}
+Status HttpServer::start(std::vector<Listener> listeners) { return loop_->start(std::move(listeners)); }
 
 void HttpServer::stop() { loop_->stop(); }
 

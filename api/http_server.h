@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "api/http_exchange.h"
+#include "api/listener.h"
 #include "api/request_reader.h"
 #include "model/result.h"
 #include "model/sample.h"
@@ -43,7 +44,10 @@ class HttpServer {
   HttpServer(HttpServerOptions options, Answerer answerer, Classifier is_slow, MetricsRegistry& metrics);
   ~HttpServer();
 
+  /// Listens on the options' addresses and serves.
   Status start();
+  /// Serves what connects to these sockets, which somebody bound before.
+  Status start(std::vector<Listener> listeners);
   /// Stops accepting, gives running requests a second, cancels what is left and closes.
   void stop();
   std::vector<int> ports() const;

@@ -94,4 +94,14 @@ Result<Listener> listen_on(const std::string& address) {
   return cannot_listen(address, "no address of the machine fits");
 }
 
+Result<std::vector<Listener>> listen_on(const std::vector<std::string>& addresses) {
+  std::vector<Listener> listeners;
+  for (const std::string& address : addresses) {
+    auto listener = listen_on(address);
+    if (!listener.ok()) return listener.error();
+    listeners.push_back(std::move(*listener));
+  }
+  return listeners;
+}
+
 }  // namespace pipit

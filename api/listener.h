@@ -2,6 +2,7 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "model/result.h"
 
@@ -34,5 +35,7 @@ struct Listener {
 /// A listening, nonblocking socket on `HOST:PORT`, `:PORT` (all addresses, both families) or `[IPV6]:PORT`.
 /// Port 0 takes a free one. A port that any other process listens on is an error (unavailable).
 Result<Listener> listen_on(const std::string& address);
+/// The same for all, or the first error.
+Result<std::vector<Listener>> listen_on(const std::vector<std::string>& addresses);
 
 }  // namespace pipit

@@ -98,7 +98,7 @@ class Server::Impl {
  public:
   Impl(ServerOptions options, ServerContext context);
 
-  Status start();
+  Status start(std::optional<std::vector<Listener>> listeners);
   void set_ready() { ready_ = true; }
   void stop() { http_.stop(); }
   std::vector<int> ports() const { return http_.ports(); }
@@ -170,11 +170,11 @@ HttpServerOptions Server::Impl::http_options() const {
   return http;
 }
 
-Status Server::Impl::start() {
+Status Server::Impl::start(std::optional<std::vector<Listener>> listeners) {
   auto origin = Regex::compile(options_.cors_origin);
   if (!origin.ok()) return bad_data("the origin for CORS is not a regular expression: " + origin.error().message);
   cors_origin_ = std::move(*origin);
-  return http_.start();
+  return listeners ? http_.start(std::move(*listeners)) : http_.start();
 }
 
 // ---- the routes ----------------------------------------------------------------------------------------------
@@ -377,7 +377,8 @@ Server::Server(ServerOptions options, ServerContext context)
 
 Server::~Server() { stop(); }
 
-Status Server::start() { return impl_->start(); }
+Status Server::start() { return impl_->start(std::nullopt); }
+Status Server::start(std::vector<Listener> listeners) { return impl_->start(std::move(listeners)); }
 
 void Server::set_ready() { impl_->set_ready(); }
 

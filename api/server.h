@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "api/listener.h"
 #include "model/result.h"
 #include "query/engine.h"
 #include "scrape/scrape_manager.h"
@@ -58,6 +59,8 @@ class Server {
 
   /// Binds and starts serving. Errors: unavailable with address and reason, such as a port in use.
   Status start();
+  /// The same on sockets that the caller bound before, to have the ports while the rest was still starting.
+  Status start(std::vector<Listener> listeners);
   /// Says "ready" on /-/ready from now on; 503 before.
   void set_ready();
   /// Stops accepting, lets running requests finish (at most a second), closes the rest.

@@ -1,4 +1,5 @@
 #include "config/config.h"
+#include "config/config_file.h"
 
 #include <glob.h>
 
@@ -17,25 +18,6 @@
 
 namespace pipit {
 namespace {
-
-struct CloseFile {
-  void operator()(std::FILE* file) const { std::fclose(file); }
-};
-
-Result<std::string> read_file(const std::string& path) {
-  const auto fail = [&path] { return bad_data("cannot read " + path + ": " + std::strerror(errno)); };
-  const std::unique_ptr<std::FILE, CloseFile> file(std::fopen(path.c_str(), "rb"));
-  if (file == nullptr) return fail();
-  std::string text;
-  char buffer[16384];
-  while (const std::size_t size = std::fread(buffer, 1, sizeof buffer, file.get())) {
-    text.append(buffer, size);
-    // More than parse_yaml takes; no need to read an endless device to its end.
-    if (text.size() > (64u << 20)) break;
-  }
-  if (std::ferror(file.get()) != 0) return fail();
-  return text;
-}
 
 bool is_name_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
@@ -180,7 +162,7 @@ class Loader {
   }
 
   Failure add_job_file(const std::string& path) {
-    auto text = read_file(path);
+    auto text = read_config_file(path);
     if (!text.ok()) return text.error();
     auto root = parse_yaml(*text, path);
     if (!root.ok()) return root.error();
@@ -202,7 +184,7 @@ class Loader {
 }  // namespace
 
 Result<Config> load_config(const std::string& path) {
-  auto text = read_file(path);
+  auto text = read_config_file(path);
   if (!text.ok()) return text.error();
   return Loader(path, std::filesystem::path(path).parent_path()).load(*text);
 }

@@ -23,6 +23,7 @@
 #include "tools/serve_options.h"
 #include "tools/subcommands.h"
 #include "tools/version.h"
+#include "tools/web_config.h"
 
 namespace pipit {
 namespace {
@@ -57,18 +58,6 @@ class Signals {
 int fail(const std::string& message) {
   log_error(message);
   return kFailed;
-}
-
-/// Takes the ports before the store is opened, so that a second Pipit ends at once and touches nothing. They are given
-/// back just before the server takes them.
-Result<std::vector<Listener>> reserve_ports(const std::vector<std::string>& addresses) {
-  std::vector<Listener> listeners;
-  for (const std::string& address : addresses) {
-    auto listener = listen_on(address);
-    if (!listener.ok()) return listener.error();
-    listeners.push_back(std::move(*listener));
-  }
-  return listeners;
 }
 
 /// Makes the data directory and makes sure that it can be written.
@@ -123,6 +112,9 @@ int serve(const ServeOptions& options, const ParsedFlags& flags, const Signals& 
   register_process_metrics(metrics);
   metrics.gauge("pipit_build_info", "1, with the version as label.", {{"version", std::string(pipit_version())}})
       .set(1);
+  if (const Status status = check_web_config(options.web_config_file); !status.ok()) {
+    return fail(status.error().message);
+  }
   ServedConfiguration configuration(options.config_file, metrics);
   auto config = configuration.load();
   if (!config.ok()) {
@@ -132,8 +124,9 @@ int serve(const ServeOptions& options, const ParsedFlags& flags, const Signals& 
   }
   configuration.adopt(*config);
 
-  auto reserved = reserve_ports(options.server.listen_addresses);
-  if (!reserved.ok()) return fail(reserved.error().message);
+  // Before the store is opened, so that a second Pipit ends at once and touches nothing. Who connects meanwhile waits.
+  auto listeners = listen_on(options.server.listen_addresses);
+  if (!listeners.ok()) return fail(listeners.error().message);
   if (const Status status = prepare_directory(options.data_path); !status.ok()) return fail(status.error().message);
   if (const std::string found = describe_prometheus_data(options.data_path); !found.empty()) {
     log_info("Found Prometheus's own data, which is neither read nor changed",
@@ -164,8 +157,7 @@ int serve(const ServeOptions& options, const ParsedFlags& flags, const Signals& 
                         .quit = [] { ::kill(::getpid(), SIGTERM); },
                         .reload_state = [&configuration] { return configuration.state(); }};
   Server server(options.server, std::move(context));
-  reserved->clear();
-  if (const Status status = server.start(); !status.ok()) return fail(status.error().message);
+  if (const Status status = server.start(std::move(*listeners)); !status.ok()) return fail(status.error().message);
   log_ports(options.server, server.ports());
   scraping.apply(*config);
   *config = Config();

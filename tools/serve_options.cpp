@@ -118,6 +118,7 @@ Status read_engine_options(const ParsedFlags& flags, EngineOptions& engine) {
 Result<ServeOptions> build_serve_options(const ParsedFlags& flags) {
   ServeOptions options;
   options.config_file = flags.text("config.file");
+  options.web_config_file = flags.text("web.config.file");
   if (options.config_file.empty()) return wrong("config.file", "must name a file");
   options.data_path = std::filesystem::path(flags.text("storage.tsdb.path"));
   if (options.data_path.empty()) return wrong("storage.tsdb.path", "must name a directory");

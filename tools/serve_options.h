@@ -15,6 +15,7 @@ namespace pipit {
 /// What the flags of `pipit serve` ask for.
 struct ServeOptions {
   std::string config_file;
+  std::string web_config_file;          ///< --web.config.file, "" when not given
   std::filesystem::path data_path;      ///< --storage.tsdb.path
   std::optional<DurationMs> retention;  ///< of the flags; the configuration file has precedence
   LogLevel log_level = LogLevel::info;

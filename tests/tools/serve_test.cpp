@@ -271,6 +271,18 @@ TEST_F(Serve, WhatCannotStartSaysWhyAndEnds) {
   EXPECT_THAT(no_flag.log(), HasSubstr("did you mean \"web.enable-lifecycle\"?"));
 }
 
+TEST_F(Serve, WhatAFileProtectsIsNotServedOpenly) {
+  const std::filesystem::path file = directory_ / "web.yml";
+  std::ofstream(file) << "http_server_config: {http2: true}\nbasic_auth_users: {admin: $2y$10$x}\n";
+  Served refused(log(), arguments({"--web.config.file=" + file.string()}));
+  EXPECT_EQ(refused.exit_code(), 1);
+  EXPECT_THAT(refused.log(), HasSubstr("web.yml:2:1: basic_auth_users is not supported yet; Pipit does not start"));
+
+  std::ofstream(file) << "http_server_config: {http2: true}\n";
+  Served open(log(), arguments({"--web.config.file=" + file.string()}));
+  EXPECT_NE(open.port(), 0) << open.log();
+}
+
 TEST_F(Serve, FlagsWithoutMeaningAreLogged) {
   Served served(log(), arguments({"--web.enable-admin-api", "--enable-feature=native-histograms"}));
   const int port = served.port();
