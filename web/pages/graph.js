@@ -134,8 +134,20 @@ function remember(query) {
   history.replaceState(null, "", query ? "?" + state : location.pathname);
 }
 
+// Links made for Prometheus's page: bookmarks, Grafana, alerts. Of several panels the first is shown.
+function fromPrometheus(state) {
+  const get = (name) => state.get("g0." + name) || "";
+  // Its times are UTC, the field's are local.
+  const end = new Date((get("end_input") || get("moment_input")).replace(" ", "T") + "Z");
+  const local = isNaN(end) ? "" : new Date(end - end.getTimezoneOffset() * 60000).toISOString().slice(0, 19);
+  const graph = get("tab") === "0" || get("tab") === "graph";
+  return new URLSearchParams({ expr: get("expr"), view: graph ? "graph" : "table", range: get("range_input"), end: local,
+    step: get("step_input") || get("res_step") });
+}
+
 function recall() {
-  const state = new URLSearchParams(location.search);
+  let state = new URLSearchParams(location.search);
+  if (state.has("g0.expr")) state = fromPrometheus(state);
   for (const [name, field] of Object.entries(fields)) if (state.get(name)) field.value = state.get(name);
   if (state.get("view") === "graph") select("graph");
 }
