@@ -278,6 +278,17 @@ TEST_F(Serve, WhatAFileProtectsIsNotServedOpenly) {
   EXPECT_EQ(refused.exit_code(), 1);
   EXPECT_THAT(refused.log(), HasSubstr("web.yml:2:1: basic_auth_users is not supported yet; Pipit does not start"));
 
+  std::ofstream(file) << "basic_auth_user: {admin: $2y$10$x}\n";
+  Served misspelt(log(), arguments({"--web.config.file=" + file.string()}));
+  EXPECT_EQ(misspelt.exit_code(), 1);
+  EXPECT_THAT(misspelt.log(),
+              HasSubstr("web.yml:1:1: unknown field \\\"basic_auth_user\\\" in the web configuration (did "
+                        "you mean \\\"basic_auth_users\\\"?)"));
+
+  std::ofstream(file) << "[basic_auth_users]\n";
+  Served list(log(), arguments({"--web.config.file=" + file.string()}));
+  EXPECT_EQ(list.exit_code(), 1);
+
   std::ofstream(file) << "http_server_config: {http2: true}\n";
   Served open(log(), arguments({"--web.config.file=" + file.string()}));
   EXPECT_NE(open.port(), 0) << open.log();
