@@ -161,7 +161,6 @@ Status TargetWriter::resolve_fresh(Report& report) {
   auto over_limit = [&] { return config_->sample_limit > 0 && report.kept > config_->sample_limit; };
   FamilyTypes types(page);
   for (std::uint32_t i : page.fresh) {
-    if (over_limit()) break;
     auto labels = labels_of(page.series_text(i), types.before(i));
     if (!labels) {
       PageFault fault{page.text.data() + page.lines[i].series, labels.error().message};
@@ -172,6 +171,7 @@ Status TargetWriter::resolve_fresh(Report& report) {
       continue;
     }
     ++report.kept;
+    if (over_limit()) continue;  // the rest is only counted, so that the report says by how much the limit was exceeded
     auto ref = context_.appender.series(**labels);
     if (!ref) return ref.error();
     ++report.added;

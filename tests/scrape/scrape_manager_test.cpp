@@ -290,6 +290,18 @@ TEST_F(ScrapeManagerTest, LimitsFailTheWholeScrape) {
   EXPECT_GE(metric("pipit_scrape_sample_limit_exceeded_total"), 1);
 }
 
+TEST_F(ScrapeManagerTest, TheReportSaysByHowMuchTheSampleLimitIsExceeded) {
+  set_page("a 1\nb 1\nc 1\nd 1\n");
+  auto config = job(server_.address(), "samples");
+  config.sample_limit = 1;
+  apply({config});
+  const std::string labels = "{instance=\"" + server_.address() + "\", job=\"samples\"}";
+  EXPECT_TRUE(wait_for([&] { return has("scrape_samples_post_metric_relabeling" + labels, 4); }));
+  EXPECT_TRUE(has("scrape_samples_scraped" + labels, 4));
+  EXPECT_TRUE(has("up" + labels, 0));
+  EXPECT_EQ(count("a" + labels), 0U);
+}
+
 TEST_F(ScrapeManagerTest, AReloadKeepsScheduleConnectionAndSeries) {
   apply({patient_job()});
   ASSERT_TRUE(wait_for([&] { return has("a", 1); }));
