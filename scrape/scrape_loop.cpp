@@ -96,9 +96,9 @@ void ScrapeLoop::scrape() {
   started_ = Clock::now();
   const TimestampUs now = wall_us();
   time_ = schedule_.timestamp(now);
-  if (!job_->forced_error.empty()) {
+  if (const std::string& fault = job_->forced_error.empty() ? target_.fault : job_->forced_error; !fault.empty()) {
     FetchResult refused;
-    refused.status = bad_data(job_->forced_error);
+    refused.status = bad_data(fault);
     finish(std::move(refused));
     return;
   }

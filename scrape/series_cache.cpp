@@ -83,6 +83,10 @@ void shrink_vector(std::vector<T>& v) {
   if (v.capacity() > kKeptElements) std::vector<T>().swap(v);
 }
 
+/// Whether a value may follow this byte without a doubt about where the series ends: `a.5` is a series `a`, but the same
+/// bytes before the value are not `a` when `a7` follows.
+bool is_set_off(char last) { return last == ' ' || last == '\t' || last == '}'; }
+
 }  // namespace
 
 std::string_view ScrapedPage::series_text(std::size_t i) const {
@@ -171,7 +175,8 @@ bool SeriesCache::read(std::string_view text, ScrapedPage& page, PageFault& faul
     const char* next = nullptr;
     if (!cursor.at_end()) {
       const LayoutLine& line = cursor.line();
-      if (static_cast<std::size_t>(end - p) > line.length && std::memcmp(p, cursor.text(), line.length) == 0) {
+      if (static_cast<std::size_t>(end - p) > line.length && std::memcmp(p, cursor.text(), line.length) == 0 &&
+          is_set_off(p[line.length - 1])) {
         next = read_sample_tail(p + line.length, tail, fault);
       }
       if (next != nullptr) {

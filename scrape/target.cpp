@@ -131,9 +131,12 @@ Status finish_target(const ScrapeConfig& config, Target& target) {
   }
   std::string text = scheme + "://" + address + escape_path(target.labels.get(kMetricsPath));
   if (std::string query = encode_params(config, target.labels); !query.empty()) text += "?" + query;
-  auto url = parse_http_url(text);
-  if (!url) return url.error();
-  target.url = std::move(*url);
+  if (auto url = parse_http_url(text); url) {
+    target.url = std::move(*url);
+  } else {
+    target.fault = url.error().message;  // a target that is down, as with Prometheus, so that alerts see it
+    target.url.text = std::move(text);
+  }
   std::vector<Label> kept;
   for (const Label& label : target.labels) {
     if (label.name.starts_with(kMetaPrefix)) continue;

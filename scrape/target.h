@@ -36,6 +36,7 @@ struct Target {
   Labels discovered;  ///< before relabelling
   Labels labels;      ///< after it, with those that start with "__", without "__meta_"
   HttpUrl url;
+  std::string fault;  ///< what is wrong with the address, of which `url` has only the text; every scrape fails with it
   DurationMs interval = 0;
   DurationMs timeout = 0;
 

@@ -85,6 +85,12 @@ TEST_F(SeriesCacheTest, ALongerSeriesIsNotMistakenForItsPrefix) {
   EXPECT_EQ(take("a 12\na 2\n"), "+1:12 +1:2 gone2 gone3");
 }
 
+TEST_F(SeriesCacheTest, ANumberThatTouchesANameIsNotMistakenForPartOfIt) {
+  EXPECT_EQ(take("a.5\nb 1\n"), "+1:0 +2:1");
+  EXPECT_EQ(take("a.7\nb 1\n"), "1:0 2:1");
+  EXPECT_EQ(take("a7\nb 1\n"), "line 1: expected value after metric, got the end of the line");
+}
+
 TEST_F(SeriesCacheTest, OneSeriesUnderTwoTextsDoesNotVanish) {
   take("a{x=\"1\",y=\"2\"} 1\n");
   EXPECT_EQ(take("a{y=\"2\",x=\"1\"} 2\n"), "+1:2");
