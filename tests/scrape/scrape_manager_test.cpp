@@ -290,6 +290,13 @@ TEST_F(ScrapeManagerTest, LimitsFailTheWholeScrape) {
   EXPECT_GE(metric("pipit_scrape_sample_limit_exceeded_total"), 1);
 }
 
+TEST_F(ScrapeManagerTest, AnAddressThatMakesNoSenseIsDown) {
+  apply({job("127.0.0.1:91OO", "typo")});
+  const std::string expected = "invalid port \"91OO\" in \"http://127.0.0.1:91OO/metrics\"";
+  EXPECT_EQ(error_after_waiting_for(expected), expected);
+  EXPECT_TRUE(has("up{instance=\"127.0.0.1:91OO\", job=\"typo\"}", 0));
+}
+
 TEST_F(ScrapeManagerTest, TheReportSaysByHowMuchTheSampleLimitIsExceeded) {
   set_page("a 1\nb 1\nc 1\nd 1\n");
   auto config = job(server_.address(), "samples");

@@ -77,11 +77,6 @@ TEST(Target, InvalidOnesAreDroppedWithTheReason) {
       {{set_label("__address__", "")}, "host", "no address"},
       {{}, "host/path", "\"host/path\" is not a valid hostname"},
       {{}, "http://host", "\"http://host\" is not a valid hostname"},
-      {{}, "host:port", "invalid port \"port\" in \"http://host:port/metrics\""},
-      {{}, "host:99999", "invalid port \"99999\" in \"http://host:99999/metrics\""},
-      {{}, "::1", "too many colons in address; an IPv6 address needs brackets: [::1] in \"http://::1/metrics\""},
-      {{}, "[::1", "missing ']' in address in \"http://[::1/metrics\""},
-      {{}, ":80", "no host in address in \"http://:80/metrics\""},
       {{set_label("__scheme__", "ftp")}, "h", "unsupported scheme \"ftp\" of target h, expected http or https"},
       {{set_label("__scrape_interval__", "soon")},
        "h",
@@ -100,6 +95,23 @@ TEST(Target, InvalidOnesAreDroppedWithTheReason) {
     EXPECT_EQ(set.dropped.size(), 1U) << c.error;
     ASSERT_EQ(set.errors.size(), 1U) << c.error;
     EXPECT_EQ(set.errors[0], c.error);
+  }
+}
+
+TEST(Target, AnAddressThatMakesNoSenseIsATargetThatIsDown) {
+  const ErrorCase cases[] = {
+      {{}, "host:port", "invalid port \"port\" in \"http://host:port/metrics\""},
+      {{}, "host:99999", "invalid port \"99999\" in \"http://host:99999/metrics\""},
+      {{}, "::1", "too many colons in address; an IPv6 address needs brackets: [::1] in \"http://::1/metrics\""},
+      {{}, "[::1", "missing ']' in address in \"http://[::1/metrics\""},
+      {{}, ":80", "no host in address in \"http://:80/metrics\""},
+  };
+  for (const ErrorCase& c : cases) {
+    const TargetSet set = build_targets(one_target(c.address));
+    ASSERT_EQ(set.active.size(), 1U) << c.error;
+    EXPECT_EQ(set.active[0].fault, c.error);
+    EXPECT_EQ(set.active[0].url.text, std::string("http://") + c.address + "/metrics");
+    EXPECT_EQ(set.active[0].labels.get("instance"), c.address);
   }
 }
 
