@@ -304,6 +304,7 @@ bool StoreCore::disk_overlaps(TimestampMs min_time) const {
 }
 
 std::vector<Partition> StoreCore::partitions(TimestampMs min_time, TimestampMs max_time) const {
+  if (min_time > max_time) return {};  // all of the range is beyond retention
   const Partition first = partition_of(std::clamp(min_time, kMinStorableTime, kMaxStorableTime));
   const Partition last = partition_of(std::clamp(max_time, kMinStorableTime, kMaxStorableTime));
   std::lock_guard head_lock(head_mutex_);

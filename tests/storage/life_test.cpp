@@ -46,6 +46,19 @@ TEST_F(StoreTest, RetentionHidesAtOnceAndDropsWholeDays) {
   EXPECT_EQ(select_all(*store_, by_pod).begin()->second, (SampleList{{now, bits(7)}}));
 }
 
+/// Days that retention has not dropped yet lie between the range and what is visible.
+TEST_F(StoreTest, ARangeBeyondRetentionIsEmpty) {
+  open();
+  const TimestampMs now = now_ms();
+  for (int day = 20; day >= 0; --day) add({{"__name__", "m"}, {"l", "v"}}, now - day * kDay, day);
+  retention_ = 2 * kDay;
+  reopen();
+  EXPECT_TRUE(select_all(*store_, metric("m"), now - 20 * kDay, now - 15 * kDay).empty());
+  const std::vector<std::vector<Matcher>> sets{metric("m")};
+  EXPECT_TRUE(store_->series(sets, now - 20 * kDay, now - 15 * kDay, 0).value().empty());
+  EXPECT_TRUE(store_->label_names(sets, now - 20 * kDay, now - 15 * kDay, 0).value().empty());
+}
+
 /// Writers, readers and checkpoints at once: a reader sees each series' samples without hole or double.
 TEST_F(StoreTest, ReadersNeverMissWhatMovesToDisk) {
   open();
