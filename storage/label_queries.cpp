@@ -30,9 +30,9 @@ Status for_each_series(const StoreCore& core, Queryable::MatcherSets sets, Times
       auto more = walk.next();
       if (!more.ok()) return more.error();
       if (!*more) break;
-      const std::uint64_t departures = core.departures();
       if (!core.head_overlaps(walk.id(), min_time, max_time)) {
-        chunks.refresh(departures);
+        // Counted after the look at the head: a chunk that had left it by then is seen on disk.
+        chunks.refresh(core.departures());
         auto stored = chunks.has(walk.id());
         if (!stored.ok()) return stored.error();
         if (!*stored) continue;

@@ -100,6 +100,33 @@ TEST_F(StoreTest, ReadersNeverMissWhatMovesToDisk) {
   EXPECT_EQ(select_all(*store_, {}).size(), static_cast<std::size_t>(kSeries));
 }
 
+/// The newest sample of a series moves to disk while a label query looks first in RAM, then on disk.
+TEST_F(StoreTest, LabelQueriesNeverMissWhatMovesToDisk) {
+  open();
+  std::vector<SeriesRef> refs;
+  for (int i = 0; i < 20; ++i) refs.push_back(store_->series({{"__name__", "m"}, {"n", std::to_string(i)}}).value());
+  const std::vector<double> values(refs.size(), 1);
+  const auto append = [&](TimestampMs time) {
+    EXPECT_EQ(store_->append({refs, values, {&time, 1}}).value().stored, refs.size());
+  };
+  append(1000);
+  std::atomic<bool> stop = false;
+  std::thread writer([&] {
+    for (TimestampMs time = 2000; !stop; time += 1000) {
+      append(time);
+      EXPECT_TRUE(store_->checkpoint().ok());
+    }
+  });
+  const std::vector<std::vector<Matcher>> sets{metric("m")};
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+  while (std::chrono::steady_clock::now() < end) {
+    const TimestampMs newest = store_->stats().max_time;
+    EXPECT_EQ(store_->series(sets, newest, kMaxTimestamp, 0).value().size(), refs.size());
+  }
+  stop = true;
+  writer.join();
+}
+
 std::filesystem::path largest_table(const std::filesystem::path& folder) {
   std::filesystem::path found;
   std::uintmax_t size = 0;
