@@ -59,13 +59,18 @@ Status StoreCore::begin_checkpoint() {
   batch.Put(database_->state(), slice(kStateRange), encode_range(stored_.min, stored_.max));
   if (Status status = database_->write(batch); !status.ok()) return status;
   if (Status status = database_->sync_log(); !status.ok()) return status;
+  begin_epoch();
+  retained_.clear();
+  retaining_ = true;
+  return {};
+}
+
+/// Records from here on need none of those before. REQUIRES: commit_mutex_.
+void StoreCore::begin_epoch() {
   ++epoch_;
   epoch_starts_.emplace_back(epoch_, Clock::now());
   lists_.clear();
   next_list_ = 1;
-  retained_.clear();
-  retaining_ = true;
-  return {};
 }
 
 Epoch StoreCore::oldest_live_epoch() const {
@@ -152,6 +157,7 @@ Status StoreCore::finish_checkpoint() {
     kept_.clear();
     for (const KeptRecord& record : retained_) kept_.push_back(record.sequence);
     if (Status status = database_->begin_state_flush(); !status.ok()) return status;
+    if (Status status = occupy_memtable(); !status.ok()) return status;
     retaining_ = false;
     retained_ = {};
     log_bytes_ = bytes;

@@ -22,6 +22,9 @@ constexpr auto kSyncInterval = 2s;
 constexpr auto kRetentionInterval = 5min;
 constexpr auto kRetryInterval = 5s;
 
+/// Of index, log and manifest, when a full disk has space again.
+constexpr std::uint64_t kRoomBesidesChunks = 256 << 10;
+
 constexpr std::string_view kFormatVersion = "1";
 
 HashSeed random_seed() {
@@ -63,6 +66,7 @@ Status StoreCore::open() {
              {{"records", replayed_records_}, {"series", head_.series()}, {"milliseconds", replay_time_}});
   }
   epoch_starts_.emplace_back(epoch_, Clock::now());
+  if (Status status = occupy_memtable(); !status.ok()) return status;
   open_ = true;
   register_metrics();
   background_ = std::thread([this] { run_background(); });
@@ -187,9 +191,7 @@ void StoreCore::tick(Clock::time_point now) {
   if (database_->refuses_writes()) {
     if (now - last_attempt_ < kRetryInterval) return;
     last_attempt_ = now;
-    Status status = database_->resume();
-    // Resuming drops the old log, so the head has to be on disk before anything else.
-    if (status.ok()) status = checkpoint();
+    Status status = resume();
     if (status.ok()) {
       log_info("the store writes again");
     } else {
@@ -219,6 +221,39 @@ void StoreCore::tick(Clock::time_point now) {
       log_error("old data could not be dropped", {{"error", status.error()}});
     }
   }
+}
+
+/// Resuming drops the old log, so the head has to be on disk before anything else: without room for it, better wait.
+Status StoreCore::resume() {
+  std::uint64_t needed;
+  {
+    std::lock_guard head_lock(head_mutex_);
+    needed = head_.chunk_bytes() + kRoomBesidesChunks;
+  }
+  std::error_code unknown;
+  const auto space = std::filesystem::space(options_.path, unknown);
+  if (!unknown && space.available < needed) {
+    return Error{ErrorKind::unavailable, "no space left on the disk of the data folder " + options_.path.string() +
+                                             ": nothing can be stored until there are " + std::to_string(needed) +
+                                             " bytes for what is in RAM"};
+  }
+  {
+    std::lock_guard commit_lock(commit_mutex_);
+    begin_epoch();  // records from now on must not build on those that the log is about to lose
+    if (Status status = database_->resume(); !status.ok()) return status;
+    if (Status status = occupy_memtable(); !status.ok()) return status;
+  }
+  return checkpoint();
+}
+
+/// RocksDB resumes on a new log only if some memtable has something to flush; on the one that failed, the next write
+/// would stop the program. So the default family's memtable is never empty.
+Status StoreCore::occupy_memtable() {
+  rocksdb::WriteBatch batch;
+  std::string sequence;
+  put_big_endian64(sequence, sequence_);
+  batch.Put(database_->state(), slice(kStateSequence), sequence);
+  return database_->write(batch, false);
 }
 
 bool StoreCore::checkpoint_is_due(Clock::time_point now) const {

@@ -111,6 +111,8 @@ class StoreCore {
   void register_metrics();
   void run_background();
   void tick(Clock::time_point now);
+  Status resume();
+  Status occupy_memtable();
   bool checkpoint_is_due(Clock::time_point now) const;
 
   // replay (replay.cpp)
@@ -128,6 +130,7 @@ class StoreCore {
 
   // checkpoint (checkpoint.cpp)
   Status begin_checkpoint();
+  void begin_epoch();
   Status write_chunks(Epoch before);
   Status write_members(std::uint32_t metric, std::span<const Head::Member> members, Epoch before, Epoch live_from);
   Status finish_checkpoint();

@@ -189,10 +189,14 @@ class SmallDisk {
   SmallDisk(const SmallDisk&) = delete;
   bool mounted() const { return mounted_; }
   void fill() {
-    std::ofstream file(path_ / "ballast");
+    std::ofstream file(path_ / "ballast", std::ios::app);
     for (int i = 0; i < 4096 && file.flush(); ++i) file << std::string(1024, 'x');
   }
   void make_space() { std::filesystem::remove(path_ / "ballast"); }
+  void make_space(std::uintmax_t bytes) {
+    const auto ballast = path_ / "ballast";
+    std::filesystem::resize_file(ballast, std::filesystem::file_size(ballast) - bytes);
+  }
 
  private:
   std::filesystem::path path_;
@@ -242,6 +246,55 @@ TEST_F(StoreTest, AFullDiskRefusesAndRecovers) {
   EXPECT_EQ(found.size(), refs.size());
   for (const auto& [name, samples] : found) EXPECT_EQ(samples.size(), stored) << name;
   store_.reset();
+}
+
+/// Enough room to resume, which drops the log, but not for a checkpoint; and a disk that fills up at once again.
+TEST_F(StoreTest, ADiskThatIsNearlyFullLosesNothing) {
+  SmallDisk disk(folder_.path() / "disk");
+  if (!disk.mounted()) return;
+  StoreOptions small = options();
+  small.path = folder_.path() / "disk" / "pipit";
+  store_ = Store::open(small, metrics_).value();
+  std::vector<SeriesRef> refs;
+  for (int i = 0; i < 500; ++i) refs.push_back(store_->series({{"__name__", "m"}, {"n", std::to_string(i)}}).value());
+  std::vector<double> values(refs.size());
+  TimestampMs time = 0;
+  std::size_t stored = 0;
+  const auto append = [&] {
+    time += 1000;
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = i % 2 == 0 ? 1 : static_cast<double>(time) / 3;
+    const bool ok = store_->append({refs, values, {&time, 1}}).ok();
+    stored += ok ? 1 : 0;
+    return ok;
+  };
+  const auto append_for = [&](std::chrono::milliseconds duration) {
+    for (const auto end = std::chrono::steady_clock::now() + duration; std::chrono::steady_clock::now() < end;) {
+      if (append()) disk.fill();
+      std::this_thread::sleep_for(std::chrono::microseconds(100));
+    }
+  };
+  while (stored < 300) ASSERT_TRUE(append());
+  disk.fill();
+  while (append()) continue;
+  disk.make_space(100 << 10);
+  append_for(std::chrono::seconds(2));
+  EXPECT_FALSE(store_->close().ok());
+  store_.reset();
+  disk.make_space();
+  store_ = Store::open(small, metrics_).value();
+  const SeriesList found = select_all(*store_, metric("m"));
+  EXPECT_EQ(found.size(), refs.size());
+  for (const auto& [name, samples] : found) EXPECT_EQ(samples.size(), stored) << name;
+
+  disk.fill();
+  while (append()) continue;
+  disk.make_space();
+  append_for(std::chrono::seconds(7));  // resumes, and is full again before or after the checkpoint
+  (void)store_->close();
+  store_.reset();
+  disk.make_space();
+  auto again = Store::open(small, metrics_);
+  EXPECT_TRUE(again.ok()) << again.error().message;
 }
 
 }  // namespace
