@@ -49,7 +49,7 @@ class BodySource {
   /// Appends the next piece, of about kPieceBytes, to `out`. False: that was the last one.
   virtual bool next(std::string& out) = 0;
 
-  static constexpr std::size_t kPieceBytes = 64 * 1024;
+  static constexpr std::size_t kPieceBytes = 64 << 10;
 };
 
 /// What a handler answers. The body is `body`, followed by what `rest` makes if there is one.

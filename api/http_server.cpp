@@ -40,7 +40,7 @@ constexpr milliseconds kWriteTimeout = seconds(60);
 constexpr milliseconds kDrainTimeout = seconds(2);
 constexpr milliseconds kStopTimeout = seconds(1);
 constexpr milliseconds kAcceptPause = milliseconds(200);
-constexpr std::size_t kReadBytes = 32 * 1024;
+constexpr std::size_t kReadBytes = 32 << 10;
 
 constexpr std::uint64_t kWakeId = 0;
 constexpr std::uint64_t kFirstListenerId = 1;
@@ -158,6 +158,7 @@ void HttpServer::Loop::stop() {
 
 std::vector<int> HttpServer::Loop::ports() const {
   std::vector<int> ports;
+  ports.reserve(listeners_.size());
   for (const Listener& listener : listeners_) ports.push_back(listener.port);
   return ports;
 }

@@ -17,10 +17,10 @@ namespace pipit {
 
 struct HttpServerOptions {
   std::vector<std::string> listen_addresses;
-  DurationMs read_timeout = 5 * 60'000;  ///< to read a whole request, and to keep an idle connection
+  DurationMs read_timeout = DurationMs{5} * 60'000;  ///< to read a whole request, and to keep an idle connection
   unsigned max_connections = 512;
-  unsigned slow_workers = 4;                    ///< threads for requests that `is_slow` names
-  std::size_t max_buffered = 32 * 1024 * 1024;  ///< bytes of unfinished requests, of all connections together
+  unsigned slow_workers = 4;            ///< threads for requests that `is_slow` names
+  std::size_t max_buffered = 32 << 20;  ///< bytes of unfinished requests, of all connections together
   RequestLimits limits;
 };
 

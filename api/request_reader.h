@@ -7,10 +7,10 @@
 namespace pipit {
 
 struct RequestLimits {
-  std::size_t request_line = 80 * 1024;  ///< beyond: 414
-  std::size_t head = 160 * 1024;         ///< request line and headers; beyond: 431
-  std::size_t header_count = 200;        ///< beyond: 431
-  std::size_t body = 10 * 1024 * 1024;   ///< beyond: 413
+  std::size_t request_line = 80 << 10;  ///< beyond: 414
+  std::size_t head = 160 << 10;         ///< request line and headers; beyond: 431
+  std::size_t header_count = 200;       ///< beyond: 431
+  std::size_t body = 10 << 20;          ///< beyond: 413
 };
 
 /// A whole request, framed but not interpreted.

@@ -23,7 +23,7 @@ struct ServerOptions {
   std::string page_title = "Pipit";
   std::string version = "unknown";  ///< Pipit's own, for status/buildinfo and the pages
   std::string cors_origin = ".*";
-  DurationMs read_timeout = 5 * 60'000;
+  DurationMs read_timeout = DurationMs{5} * 60'000;
   unsigned max_connections = 512;
   bool enable_lifecycle = false;  ///< /-/reload and /-/quit
 };

@@ -10,7 +10,7 @@ namespace pipit {
 namespace {
 
 /// Address space, not memory: a query nested as deep as the parser allows must fit, whatever `ulimit -s` says.
-constexpr std::size_t kStackBytes = 16 * 1024 * 1024;
+constexpr std::size_t kStackBytes = 16 << 20;
 constexpr std::chrono::seconds kIdleTime{30};
 
 }  // namespace

@@ -72,7 +72,7 @@ class Block {
   }
 
   /// A block grows to about this many cells before it is handed on: it fits the second-level cache.
-  static constexpr std::size_t kTargetCells = 32 * 1024;
+  static constexpr std::size_t kTargetCells = 32 << 10;
   bool full() const { return rows() * steps_ >= kTargetCells || rows() >= kMaxRows; }
 
  private:

@@ -17,8 +17,8 @@ namespace pipit {
 class MetricsRegistry;
 
 struct EngineOptions {
-  DurationMs lookback_delta = 5 * 60'000;
-  DurationMs timeout = 2 * 60'000;
+  DurationMs lookback_delta = DurationMs{5} * 60'000;
+  DurationMs timeout = DurationMs{2} * 60'000;
   std::uint64_t max_samples = 50'000'000;
   unsigned max_concurrency = 20;
   /// The resolution of a subquery that names none: the global evaluation interval.

@@ -19,7 +19,7 @@ constexpr int kUnaryPrecedence = 5;
 constexpr int kPowerPrecedence = 6;
 
 // Operators that wait for their right operand; only signs and powers can make so many.
-constexpr std::size_t kMaxPendingOperators = 8 * kMaxQueryDepth;
+constexpr std::size_t kMaxPendingOperators = std::size_t{8} * kMaxQueryDepth;
 
 std::string quoted(std::string_view text) {
   std::string out;

@@ -362,7 +362,7 @@ class Fetcher final : public HttpFetcher, public std::enable_shared_from_this<Fe
     }
     // The parser wants a whole header or chunk head at once.
     pending_ = std::string(bytes);
-    if (pending_.size() > 2 * kHeaderLimit) {
+    if (pending_.size() > std::size_t{2} * kHeaderLimit) {
       fail_get("malformed HTTP response: endless header or chunk extension");
       return false;
     }

@@ -56,7 +56,7 @@ struct Resolver::State {
   std::size_t threads = 0;
   std::size_t idle = 0;
 
-  void answer(const std::string& host, Resolution resolution) {
+  void answer(const std::string& host, const Resolution& resolution) {
     auto found = waiting.find(host);
     if (found == waiting.end()) return;
     auto callbacks = std::move(found->second);
@@ -81,8 +81,8 @@ struct Resolver::State {
       Resolution resolution = look_up(host);
       lock.lock();
       if (state->io == nullptr) break;
-      boost::asio::post(*state->io, [state, host = std::move(host), resolution = std::move(resolution)]() mutable {
-        state->answer(host, std::move(resolution));
+      boost::asio::post(*state->io, [state, host = std::move(host), resolution = std::move(resolution)] {
+        state->answer(host, resolution);
       });
     }
     --state->threads;

@@ -60,6 +60,7 @@ class ScrapeManager::Impl {
     std::lock_guard one_at_a_time(apply_mutex_);
     if (stopped_) return;
     std::vector<Job> jobs;
+    jobs.reserve(config.scrape_configs.size());
     for (const ScrapeConfig& scrape_config : config.scrape_configs) jobs.push_back(make_job(scrape_config));
     std::promise<void> done;
     boost::asio::post(io_, [&] {
@@ -102,6 +103,7 @@ class ScrapeManager::Impl {
   std::vector<std::string> scrape_pools() const {
     std::lock_guard lock(status_mutex_);
     std::vector<std::string> out;
+    out.reserve(pools_.size());
     for (const auto& pool : pools_) out.push_back(pool.name);
     return out;
   }

@@ -14,7 +14,7 @@ namespace {
 constexpr std::string_view kReportNames[] = {"up", "scrape_duration_seconds", "scrape_samples_scraped",
                                              "scrape_samples_post_metric_relabeling", "scrape_series_added"};
 /// Timestamps further ahead of now than this are refused (Prometheus, scrape/scrape.go, maxAheadTime).
-constexpr DurationMs kMostAhead = 10 * 60'000;
+constexpr DurationMs kMostAhead = DurationMs{10} * 60'000;
 
 bool same_steps(const std::vector<RelabelConfig>& a, const std::vector<RelabelConfig>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const RelabelConfig& x, const RelabelConfig& y) {

@@ -174,6 +174,7 @@ Status StoreCore::write_record(const AppendBatch& batch) {
     record_.set_times(batch.times);
   } else {
     std::vector<TimestampMs> times;
+    times.reserve(count);
     for (const std::uint32_t i : accepted_) times.push_back(batch.times[i]);
     record_.set_times(times);
   }

@@ -136,7 +136,7 @@ void StoreCore::register_metrics() {
   gauge("pipit_storage_head_series", "Series in RAM.", [](const StoreStats& s) { return s.head_series; });
   gauge("pipit_storage_head_samples", "Samples in RAM.", [](const StoreStats& s) { return s.head_samples; });
   gauge("pipit_storage_head_bytes", "RAM of the head.", [](const StoreStats& s) { return s.head_bytes; });
-  const auto property = [&](std::string_view name, std::string_view help, std::string key,
+  const auto property = [&](std::string_view name, std::string_view help, const std::string& key,
                             rocksdb::ColumnFamilyHandle* family) {
     metrics_.callback(this, MetricType::gauge, name, help, [this, key, family] {
       std::uint64_t value = 0;
