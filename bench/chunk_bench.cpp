@@ -32,6 +32,7 @@ std::vector<double> values_of(int kind) {
 
 std::vector<TimestampMs> times_of() {
   std::vector<TimestampMs> times;
+  times.reserve(kSamples);
   for (int i = 0; i < kSamples; ++i) times.push_back(1'700'000'000'000 + i * 15'000LL);
   return times;
 }

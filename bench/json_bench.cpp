@@ -33,7 +33,7 @@ double value(int kind, int series, int point) {
 QueryResult matrix(int kind) {
   auto symbols = std::make_shared<SymbolTable>();
   auto times = std::make_shared<std::vector<TimestampMs>>();
-  for (int point = 0; point < kPoints; ++point) times->push_back(1'700'000'000'000 + point * 15'000);
+  for (int point = 0; point < kPoints; ++point) times->push_back(1'700'000'000'000 + point * 15'000LL);
   QueryResult result;
   result.type = ResultType::matrix;
   result.symbols = symbols;

@@ -148,7 +148,7 @@ void BM_ManyTargets(benchmark::State& state) {
       for (int t = 0; t < targets; ++t) fleet[static_cast<std::size_t>(t)].number = t;
       for (int i = 0; i < kScrapes; ++i) {
         for (Target& target : fleet) {
-          target.scrape(*store, all[static_cast<std::size_t>(i + target.number) % all.size()], kStart + i * 15'000);
+          target.scrape(*store, all[static_cast<std::size_t>(i + target.number) % all.size()], kStart + i * 15'000LL);
           target.shape.shrink_to_fit();
         }
       }
@@ -157,7 +157,7 @@ void BM_ManyTargets(benchmark::State& state) {
       for (const Target& target : fleet) {
         own += static_cast<double>(target.refs.capacity() * sizeof(SeriesRef));
         for (const auto& text : target.shape)
-          own += static_cast<double>(sizeof text + (text.size() > 15 ? text.capacity() + 16 : 0));
+          own += static_cast<double>(sizeof(std::string) + (text.size() > 15 ? text.capacity() + 16 : 0));
       }
       const double mb[2] = {(status_kb("VmRSS:") - before - own / 1024) / 1024,
                             static_cast<double>(store->stats().head_bytes) / (1 << 20)};

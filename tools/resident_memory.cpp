@@ -35,6 +35,7 @@ void release_startup_code() {
   while (std::fgets(line, sizeof line, maps) != nullptr) {
     Mapping mapping;
     if (!parse_code_mapping(line, mapping)) continue;
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): the kernel gives addresses as text
     ::madvise(reinterpret_cast<void*>(mapping.start), mapping.end - mapping.start, MADV_DONTNEED);
   }
   std::fclose(maps);

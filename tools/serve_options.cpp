@@ -79,10 +79,10 @@ Result<std::optional<DurationMs>> retention_of(const ParsedFlags& flags) {
 Status read_server_options(const ParsedFlags& flags, ServerOptions& server) {
   server.listen_addresses = flags.texts("web.listen-address");
   for (const std::string& address : server.listen_addresses) {
-    if (const Status status = check_address(address); !status.ok()) return status;
+    if (Status status = check_address(address); !status.ok()) return status;
   }
   server.external_url = flags.text("web.external-url");
-  if (const Status status = check_external_url(server.external_url); !status.ok()) return status;
+  if (Status status = check_external_url(server.external_url); !status.ok()) return status;
   server.route_prefix = flags.text("web.route-prefix");
   server.page_title = flags.text("web.page-title");
   server.version = pipit_version();

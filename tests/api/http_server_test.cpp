@@ -116,9 +116,9 @@ TEST_F(HttpServerTest, AnswersRequestsOfEveryShape) {
       {"GET", "/a?q=first&q=second#fragment", "", "", "GET /a first 5\n"},
       {"POST", "/a?q=url", form, "q=form", "POST /a form 4\n"},
       {"POST", "/a?q=url", "Content-Type: text/plain\r\n", "q=form", "POST /a url 3\n"},
-      {"GET", "/url?q=" + std::string(64 * 1024, 'u'), "", "", "GET /url uuuuuuuuuuuuuuuuuuuu 65536\n"},
+      {"GET", "/url?q=" + std::string(64 << 10, 'u'), "", "", "GET /url uuuuuuuuuuuuuuuuuuuu 65536\n"},
       {"POST", "/form", form, "q=" + std::string(1 << 20, 'f'), "POST /form ffffffffffffffffffff 1048576\n"},
-      {"GET", "/h", "X-Long: " + std::string(60 * 1024, 'h') + "\r\n", "", "GET /h  0\n"},
+      {"GET", "/h", "X-Long: " + std::string(60 << 10, 'h') + "\r\n", "", "GET /h  0\n"},
       {"GET", "/r?q=x", "Range: bytes=0-1\r\n", "", "GET /r x 1\n"},
   };
   for (const Case& c : cases) {
@@ -163,8 +163,8 @@ TEST_F(HttpServerTest, RefusesAndClosesWhatItCannotRead) {
   };
   const std::vector<Case> cases = {
       {"nonsense\r\n\r\n", 400},
-      {"GET /" + std::string(100 * 1024, 'x') + " HTTP/1.1\r\n\r\n", 414},
-      {"GET / HTTP/1.1\r\nX: " + std::string(200 * 1024, 'x') + "\r\n\r\n", 431},
+      {"GET /" + std::string(100 << 10, 'x') + " HTTP/1.1\r\n\r\n", 414},
+      {"GET / HTTP/1.1\r\nX: " + std::string(200 << 10, 'x') + "\r\n\r\n", 431},
       {"POST / HTTP/1.1\r\nContent-Length: 1000000000\r\n\r\n" + std::string(100'000, 'x'), 413},
   };
   for (const Case& c : cases) {

@@ -21,7 +21,7 @@ std::string path_of(const std::string& request) {
 class HttpTest : public ScrapeFixture {
  protected:
   /// A server that always sends `bytes`, and keeps the connection.
-  void serve(std::string bytes, DurationMs interval = kInterval) {
+  void serve(const std::string& bytes, DurationMs interval = kInterval) {
     server =
         std::make_unique<PageServer>([bytes](const std::string&, PageServer::Peer& peer) { return peer.send(bytes); });
     auto config = job(server->address());

@@ -121,7 +121,7 @@ TEST(Chunk, RoundTripsRandomRuns) {
       last = random_value(kind == 7 ? static_cast<unsigned>(random() % 7) : kind, last);
       samples.times.push_back(time);
       samples.values.push_back(last);
-      time += time_kind == 0 ? 15'000 : time_kind == 1 ? 15'000 * (1 + (random() % 20 == 0)) : 1 + random() % 30'000;
+      time += time_kind == 0 ? 15'000 : time_kind == 1 ? 15'000UL * (1 + (random() % 20 == 0)) : 1 + random() % 30'000;
     }
     expect_round_trip(samples);
     if (HasFatalFailure()) FAIL() << "in round " << round << ", values of kind " << kind;
@@ -141,7 +141,7 @@ TEST(Chunk, RoundTripsTimesAtTheLimits) {
 
 TEST(Chunk, UnchangingSeriesCostNothing) {
   OpenChunk open;
-  for (int i = 0; i < 480; ++i) open.append(i * 15'000, 42.5);
+  for (int i = 0; i < 480; ++i) open.append(i * 15'000LL, 42.5);
   EXPECT_EQ(open.heap_bytes(), 0u);
   EXPECT_LE(open.seal().size(), 12u);
   EXPECT_LE(sizeof(OpenChunk), 80u);
@@ -163,7 +163,7 @@ TEST(Chunk, DamagedBytesAreErrorsOrOtherSamplesButNeverHarm) {
   std::mt19937_64 random(11);
   Samples samples = regular({});
   for (int i = 0; i < 200; ++i) {
-    samples.times.push_back(i * 1000 + static_cast<TimestampMs>(random() % 900));
+    samples.times.push_back(i * 1000LL + static_cast<TimestampMs>(random() % 900));
     samples.values.push_back(i % 3 == 0 ? stale_nan() : static_cast<double>(random() % 1000) / 10);
   }
   const std::string good = encode_chunk(samples.times, samples.values);

@@ -37,6 +37,7 @@ constexpr TimestampMs kTime = 1'700'000'000'000;
 
 std::vector<std::uint64_t> all_bits(const std::vector<double>& values) {
   std::vector<std::uint64_t> bits;
+  bits.reserve(values.size());
   for (const double v : values) bits.push_back(std::bit_cast<std::uint64_t>(v));
   return bits;
 }
@@ -44,7 +45,8 @@ std::vector<std::uint64_t> all_bits(const std::vector<double>& values) {
 TEST(Format, TheDocumentedChunk) {
   const std::vector<double> values{1.5, 1.5, 1.5, 2.5, stale_nan()};
   std::vector<TimestampMs> times;
-  for (int i = 0; i < 5; ++i) times.push_back(kTime + i * 15'000);
+  times.reserve(values.size());
+  for (int i = 0; i < 5; ++i) times.push_back(kTime + i * 15'000LL);
   std::vector<TimestampMs> read_times;
   std::vector<double> read_values;
   ASSERT_TRUE(decode_chunk(documented("chunk"), kTime, read_times, read_values).ok());

@@ -141,7 +141,7 @@ std::filesystem::path largest_table(const std::filesystem::path& folder) {
 TEST_F(StoreTest, DamageNamesTheFile) {
   open();
   for (int i = 0; i < 3000; ++i) {
-    add({{"__name__", "m"}, {"n", std::to_string(i % 100)}}, 1000 * (i / 100 + 1), i * 0.7);
+    add({{"__name__", "m"}, {"n", std::to_string(i % 100)}}, 1000LL * (i / 100 + 1), i * 0.7);
   }
   store_.reset();
   const std::filesystem::path table = largest_table(options().path);

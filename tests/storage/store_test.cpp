@@ -23,7 +23,7 @@ TEST_F(StoreTest, StoresAndSelects) {
 
 TEST_F(StoreTest, RangesAreInclusive) {
   open();
-  for (int i = 1; i <= 5; ++i) add(kUp, i * 1000, i);
+  for (int i = 1; i <= 5; ++i) add(kUp, i * 1000LL, i);
   for (const bool stored : {false, true}) {
     if (stored) checkpoint();
     EXPECT_EQ(select_all(*store_, metric("up"), 2000, 4000).at(kUpText),

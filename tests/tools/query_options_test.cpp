@@ -43,7 +43,7 @@ TEST(QueryTimes, NothingGivenIsAnInstantNow) {
 TEST(QueryTimes, RangeEndsNowInSteadySteps) {
   const QueryOptions options = resolved({.range = "6h"});
   EXPECT_EQ(options.end, kNow);
-  EXPECT_EQ(options.start, kNow - 6 * 3'600'000);
+  EXPECT_EQ(options.start, kNow - 6 * 3'600'000LL);
   EXPECT_EQ(options.step, 86'000);  // 6h / 250 in whole seconds
 }
 
@@ -54,7 +54,7 @@ TEST(QueryTimes, RangeMayHangOnEitherEnd) {
   EXPECT_EQ(from.step, 30'000);
   const QueryOptions until = resolved({.end = "now-1h", .range = "1h", .step = "1m"});
   EXPECT_EQ(until.end, kNow - 3'600'000);
-  EXPECT_EQ(until.start, kNow - 2 * 3'600'000);
+  EXPECT_EQ(until.start, kNow - 2 * 3'600'000LL);
   const QueryOptions open = resolved({.start = "now-10s"});
   EXPECT_EQ(open.end, kNow);
   EXPECT_EQ(open.step, 1000);
