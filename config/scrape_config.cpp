@@ -107,6 +107,7 @@ std::vector<TargetGroup> read_target_groups(const YamlNode& node) {
     }
     if (const YamlNode* labels = item->find("labels")) {
       std::vector<Label> pairs;
+      pairs.reserve(labels->entries.size());
       for (const auto& [name, value] : labels->entries) pairs.push_back({name->text, value->text});
       group.labels = Labels(std::move(pairs));
     }
