@@ -55,6 +55,26 @@ std::uint64_t Labels::hash() const {
   return h;
 }
 
+void encode_labels(const Labels& labels, std::string& out) {
+  const auto put_length = [&out](char field, std::size_t length) {
+    out += field;
+    for (; length >= 0x80; length >>= 7) out += static_cast<char>(length | 0x80);
+    out += static_cast<char>(length);
+  };
+  const auto field_size = [](std::size_t length) {
+    std::size_t size = 2 + length;
+    for (; length >= 0x80; length >>= 7) ++size;
+    return size;
+  };
+  for (const Label& label : labels) {
+    put_length('\x0a', field_size(label.name.size()) + field_size(label.value.size()));
+    put_length('\x0a', label.name.size());
+    out += label.name;
+    put_length('\x12', label.value.size());
+    out += label.value;
+  }
+}
+
 std::string Labels::to_string() const {
   std::string out;
   const std::string_view metric = metric_name();

@@ -56,6 +56,10 @@ class Labels {
   std::vector<Label> labels_;
 };
 
+/// Appends the labels as Prometheus's remote write has them on the wire: of each, in order, a protobuf field 1 with
+/// a length, which holds the name as field 1 and the value as field 2.
+void encode_labels(const Labels& labels, std::string& out);
+
 /// A label name of the old charset: [a-zA-Z_][a-zA-Z0-9_]*.
 bool is_legacy_label_name(std::string_view name);
 /// A metric name of the old charset: [a-zA-Z_:][a-zA-Z0-9_:]*.

@@ -1,6 +1,7 @@
 // The way of a batch: judged against the head, written as a record, then put into the head.
 
 #include <algorithm>
+#include <array>
 #include <bit>
 
 #include "model/duration.h"
@@ -66,6 +67,22 @@ Result<SeriesRef> StoreCore::series_ref(const Labels& labels) {
   return head_.ref(slot);
 }
 
+void StoreCore::find_encoded(std::span<const std::string_view> encodings, std::span<SeriesRef> refs) const {
+  constexpr std::size_t kAtOnce =
+      64;  // short holds of the lock, and the table's lines can come while others are hashed
+  std::array<Hash128, kAtOnce> hashes;
+  for (std::size_t begin = 0; begin < encodings.size(); begin += kAtOnce) {
+    const std::size_t count = std::min(kAtOnce, encodings.size() - begin);
+    for (std::size_t i = 0; i < count; ++i) hashes[i] = index_->hash_encoded(encodings[begin + i]);
+    std::lock_guard head_lock(head_mutex_);
+    for (std::size_t i = 0; i < count; ++i) head_.prefetch(hashes[i]);
+    for (std::size_t i = 0; i < count; ++i) {
+      const Head::Slot slot = head_.find(hashes[i]);
+      refs[begin + i] = slot == Head::kNoSlot ? kNoSeries : head_.ref(slot);
+    }
+  }
+}
+
 Result<AppendReport> StoreCore::append(const AppendBatch& batch) {
   AppendReport report;
   if (batch.refs.empty()) return report;
@@ -99,7 +116,7 @@ Status StoreCore::judge(const AppendBatch& batch, AppendReport& report) {
     if (slot == Head::kNoSlot) {
       report.unknown.push_back(static_cast<std::uint32_t>(i));
     } else if (time < oldest || time > kMaxStorableTime) {
-      ++report.too_old;
+      report.refuse(AppendReport::Refusal::too_old, static_cast<std::uint32_t>(i));
     } else {
       HeadSeries& entry = head_.at(slot);
       if (entry.last_unknown && time <= stored_.max) {
@@ -108,11 +125,11 @@ Status StoreCore::judge(const AppendBatch& batch, AppendReport& report) {
       if (time > entry.open.last_time()) {
         accept = true;
       } else if (time < entry.open.last_time()) {
-        ++report.out_of_order;
+        report.refuse(AppendReport::Refusal::out_of_order, static_cast<std::uint32_t>(i));
       } else if (std::bit_cast<std::uint64_t>(batch.values[i]) == entry.open.last_bits()) {
         ++report.stored;
       } else {
-        ++report.duplicates;
+        report.refuse(AppendReport::Refusal::duplicate, static_cast<std::uint32_t>(i));
       }
     }
     if (!accept && all_accepted_) {
@@ -211,11 +228,11 @@ void StoreCore::apply(const AppendBatch& batch, AppendReport& report) {
       recent_.add(time);
       ++report.stored;
     } else if (time < open.last_time()) {
-      ++report.out_of_order;
+      report.refuse(AppendReport::Refusal::out_of_order, static_cast<std::uint32_t>(at));
     } else if (std::bit_cast<std::uint64_t>(batch.values[at]) == open.last_bits()) {
       ++report.stored;
     } else {
-      ++report.duplicates;
+      report.refuse(AppendReport::Refusal::duplicate, static_cast<std::uint32_t>(at));
     }
   }
 }

@@ -33,11 +33,23 @@ struct AppendBatch {
 /// - older than the newest: refused as out of order (until the out-of-order window is built);
 /// - beyond retention: refused as too old.
 struct AppendReport {
+  enum class Refusal : std::uint8_t { none, duplicate, out_of_order, too_old };
+
   std::uint32_t stored = 0;
   std::uint32_t duplicates = 0;
   std::uint32_t out_of_order = 0;
   std::uint32_t too_old = 0;
-  std::vector<std::uint32_t> unknown;  ///< indices of samples whose ref is no longer good
+  Refusal first_refusal = Refusal::none;  ///< why the first sample that broke a rule was refused
+  std::uint32_t first_refused = 0;        ///< its index, if there is one
+  std::vector<std::uint32_t> unknown;     ///< indices of samples whose ref is no longer good
+
+  void refuse(Refusal why, std::uint32_t index) {
+    ++(why == Refusal::duplicate ? duplicates : why == Refusal::out_of_order ? out_of_order : too_old);
+    if (first_refusal == Refusal::none) {
+      first_refusal = why;
+      first_refused = index;
+    }
+  }
 };
 
 /// The way in: what scraping, remote write and rules know of the store. Thread-safe.
@@ -48,6 +60,11 @@ class Appender {
   /// The series with these labels, made if it is new (durable with the first append that uses it).
   /// REQUIRES: labels has a metric name. Errors: unavailable when the store can't take new series.
   virtual Result<SeriesRef> series(const Labels& labels) = 0;
+
+  /// The fast way to series that are in RAM: `refs[i]` becomes the handle of the series whose labels have this encoding
+  /// (`encode_labels` of model/labels.h), or kNoSeries when there is none in RAM; `series` then knows more.
+  /// Nothing is parsed, so labels that are encoded in any other way are not found. REQUIRES: as many refs as encodings.
+  virtual void find_encoded(std::span<const std::string_view> encodings, std::span<SeriesRef> refs) const = 0;
 
   /// Stores a batch as one write-ahead record. When this returns, the stored samples survive the death of
   /// the process; all of the batch survives or none. Samples refused by rule don't fail the batch.

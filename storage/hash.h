@@ -20,7 +20,8 @@ struct Hash128 {
 using HashSeed = Hash128;
 
 /// Never zero.
-Hash128 hash_labels(const Labels& labels, const HashSeed& seed);
 Hash128 hash_bytes(std::string_view bytes, const HashSeed& seed);
+/// That of the labels' encoding (`encode_labels`).
+Hash128 hash_labels(const Labels& labels, const HashSeed& seed);
 
 }  // namespace pipit

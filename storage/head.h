@@ -72,6 +72,10 @@ class Head {
     const auto slot = static_cast<Slot>(ref);
     return slot < slots_ && at(slot).id != 0 && at(slot).generation == ref >> 32 ? slot : kNoSlot;
   }
+  /// Hints to the processor that this place of the table is needed soon.
+  void prefetch(const Hash128& hash) const {
+    if (!table_.empty()) __builtin_prefetch(&table_[place(hash)]);
+  }
   /// Hints to the processor that `ref` is needed soon.
   void prefetch(SeriesRef ref) const {
     const auto slot = static_cast<Slot>(ref);

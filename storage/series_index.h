@@ -41,6 +41,7 @@ class SeriesIndex {
   Status load();
 
   Hash128 hash(const Labels& labels) const { return hash_labels(labels, seed_); }
+  Hash128 hash_encoded(std::string_view labels) const { return hash_bytes(labels, seed_); }
   /// The series with this hash, or 0. Doesn't see pending ones.
   Result<SeriesId> find(const Hash128& hash) const;
 

@@ -1,5 +1,7 @@
 #include "storage/store.h"
 
+#include <algorithm>
+
 #include "storage/series_cursor.h"
 #include "storage/store_core.h"
 
@@ -20,6 +22,13 @@ Status Store::apply_retention(TimestampMs now) { return impl_->apply_retention(n
 StoreStats Store::stats() const { return impl_->stats(); }
 
 Result<SeriesRef> Store::series(const Labels& labels) { return impl_->series_ref(labels); }
+void Store::find_encoded(std::span<const std::string_view> encodings, std::span<SeriesRef> refs) const {
+  if (impl_->can_read().ok()) {
+    impl_->find_encoded(encodings, refs);
+  } else {
+    std::fill(refs.begin(), refs.end(), kNoSeries);
+  }
+}
 Result<AppendReport> Store::append(const AppendBatch& batch) { return impl_->append(batch); }
 Status Store::set_metadata(std::string_view metric, const Metadata& metadata) {
   return impl_->set_metadata(metric, metadata);

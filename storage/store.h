@@ -52,6 +52,7 @@ class Store final : public Appender, public Queryable {
 
   // Appender
   Result<SeriesRef> series(const Labels& labels) override;
+  void find_encoded(std::span<const std::string_view> encodings, std::span<SeriesRef> refs) const override;
   Result<AppendReport> append(const AppendBatch& batch) override;
   Status set_metadata(std::string_view metric, const Metadata& metadata) override;
 

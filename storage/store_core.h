@@ -63,6 +63,7 @@ class StoreCore {
   StoreStats stats() const;
 
   Result<SeriesRef> series_ref(const Labels& labels);
+  void find_encoded(std::span<const std::string_view> encodings, std::span<SeriesRef> refs) const;
   Result<AppendReport> append(const AppendBatch& batch);
   Status set_metadata(std::string_view metric, const Metadata& metadata);
   Result<std::vector<MetricMetadata>> metadata(std::string_view metric, std::size_t limit) const;

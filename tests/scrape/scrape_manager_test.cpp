@@ -338,6 +338,9 @@ class MoodyStore final : public Appender {
     auto ref = store_.series(labels);
     return ref.ok() ? Result<SeriesRef>(*ref + generation * 1000) : ref;
   }
+  void find_encoded(std::span<const std::string_view> encodings, std::span<SeriesRef> refs) const override {
+    store_.find_encoded(encodings, refs);
+  }
   Result<AppendReport> append(const AppendBatch& batch) override {
     if (full) return Error{ErrorKind::unavailable, "no space left on device"};
     std::vector<SeriesRef> refs;

@@ -28,6 +28,18 @@ class MemoryStore final : public Appender, public Queryable {
     return found->second;
   }
 
+  void find_encoded(std::span<const std::string_view> encodings, std::span<SeriesRef> refs) const override {
+    std::lock_guard lock(mutex_);
+    std::fill(refs.begin(), refs.end(), kNoSeries);
+    for (const auto& [labels, ref] : refs_) {
+      std::string encoded;
+      encode_labels(labels, encoded);
+      for (std::size_t i = 0; i < encodings.size(); ++i) {
+        if (encodings[i] == encoded) refs[i] = ref;
+      }
+    }
+  }
+
   Result<AppendReport> append(const AppendBatch& batch) override {
     std::lock_guard lock(mutex_);
     AppendReport report;
@@ -36,7 +48,7 @@ class MemoryStore final : public Appender, public Queryable {
       if (batch.refs[i] == kNoSeries || batch.refs[i] > all_.size()) {
         report.unknown.push_back(static_cast<std::uint32_t>(i));
       } else {
-        append_one(all_[batch.refs[i] - 1], time, batch.values[i], report);
+        append_one(all_[batch.refs[i] - 1], time, batch.values[i], static_cast<std::uint32_t>(i), report);
       }
     }
     return report;
@@ -144,17 +156,17 @@ class MemoryStore final : public Appender, public Queryable {
     std::size_t position_ = 0;  // one past the current
   };
 
-  static void append_one(Series& series, TimestampMs time, double value, AppendReport& report) {
+  static void append_one(Series& series, TimestampMs time, double value, std::uint32_t index, AppendReport& report) {
     if (series.times.empty() || time > series.times.back()) {
       series.times.push_back(time);
       series.values.push_back(value);
       ++report.stored;
     } else if (time < series.times.back()) {
-      ++report.out_of_order;
+      report.refuse(AppendReport::Refusal::out_of_order, index);
     } else if (std::bit_cast<std::uint64_t>(value) == std::bit_cast<std::uint64_t>(series.values.back())) {
       ++report.stored;
     } else {
-      ++report.duplicates;
+      report.refuse(AppendReport::Refusal::duplicate, index);
     }
   }
 
