@@ -1,16 +1,20 @@
 #include "storage/database.h"
 
 #include <rocksdb/cache.h>
+#include <rocksdb/convenience.h>
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/merge_operator.h>
 #include <rocksdb/sst_partitioner.h>
 #include <rocksdb/table.h>
 #include <rocksdb/wal_filter.h>
 
 #include <array>
+#include <condition_variable>
 #include <cstdarg>
 #include <cstdio>
+#include <mutex>
 #include <system_error>
 
 #include "storage/keys.h"
@@ -81,15 +85,8 @@ class PostingsMerge final : public rocksdb::MergeOperator {
  private:
   template <class Operands>
   static bool apply(const Operands& operands, Postings& merged, std::string& result) {
-    Postings operand;
-    for (const auto& bytes : operands) {
-      char what;
-      if (!decode_postings(view(bytes), operand, &what)) return false;
-      if (what == kPostingsAdd) {
-        unite(merged, operand);
-      } else {
-        subtract(merged, operand);
-      }
+    for (const auto& operand : operands) {
+      if (!merge_postings(merged, view(operand))) return false;
     }
     result = encode_postings(merged);
     return true;
@@ -178,9 +175,7 @@ Status make_folder(const std::filesystem::path& path) {
   return {};
 }
 
-}  // namespace
-
-class Database::Listener final : public rocksdb::EventListener {
+class Listener final : public rocksdb::EventListener {
  public:
   void OnFlushCompleted(rocksdb::DB*, const rocksdb::FlushJobInfo& info) override {
     if (info.cf_id != 0) return;
@@ -225,90 +220,103 @@ class Database::Listener final : public rocksdb::EventListener {
   rocksdb::Status failure_;
 };
 
+class RocksDatabase final : public Database {
+ public:
+  explicit RocksDatabase(std::filesystem::path path) : Database(std::move(path)) {}
+  ~RocksDatabase() override { (void)RocksDatabase::close(); }
+
+  Status open(std::size_t cache_bytes) {
+    RecordRecovery recovery;
+    rocksdb::DBOptions options = database_options(&recovery);
+    options.listeners.push_back(listener_);
+    rocksdb::DB* db = nullptr;
+    const auto status = rocksdb::DB::Open(options, path_.string(), families(cache_bytes), &handles_, &db);
+    if (!status.ok()) return error(status, "open");
+    db_.reset(db);
+    return {};
+  }
+
+  Status close() override {
+    if (!db_) return {};
+    for (auto* handle : handles_) db_->DestroyColumnFamilyHandle(handle);
+    handles_.clear();
+    const auto status = db_->Close();
+    db_.reset();
+    return done(status, "close");
+  }
+
+  Status get(Family* family, std::string_view key, std::string& value, bool& found) const override {
+    const auto status = db_->Get(rocksdb::ReadOptions(), family, slice(key), &value);
+    found = status.ok();
+    return status.IsNotFound() ? Status() : done(status, "read");
+  }
+
+  Status write(rocksdb::WriteBatch& batch, bool durable) override {
+    rocksdb::WriteOptions options;
+    options.disableWAL = !durable;
+    return done(db_->Write(options, &batch), "write");
+  }
+
+  std::unique_ptr<rocksdb::Iterator> iterate(Family* family, bool fill_cache) const override {
+    rocksdb::ReadOptions options;
+    options.fill_cache = fill_cache;
+    return std::unique_ptr<rocksdb::Iterator>(db_->NewIterator(options, family));
+  }
+
+  Status flush(Family* family) override { return done(db_->Flush(rocksdb::FlushOptions(), family), "write"); }
+
+  Status begin_state_flush() override {
+    listener_->expect_flush();
+    rocksdb::FlushOptions options;
+    options.wait = false;
+    return done(db_->Flush(options, state()), "write");
+  }
+
+  Status wait_for_state_flush() override { return done(listener_->wait_for_flush(), "write"); }
+
+  Status sync_log() override { return done(db_->SyncWAL(), "write"); }
+
+  Status drop_before(Family* family, std::string_view end) override {
+    const rocksdb::Slice last = slice(end);
+    auto status = rocksdb::DeleteFilesInRange(db_.get(), family, nullptr, &last, false);
+    if (status.ok()) status = db_->DeleteRange(rocksdb::WriteOptions(), family, slice({}), last);
+    return done(status, "write");
+  }
+
+  Status resume() override {
+    const auto status = db_->Resume();
+    if (status.ok()) listener_->resumed();
+    return done(status, "write");
+  }
+
+  bool refuses_writes() const override { return listener_->refused(); }
+
+  std::uint64_t file_bytes(Family* family) const override { return property(family, "rocksdb.total-sst-files-size"); }
+  std::uint64_t cache_bytes() const override { return property(chunks(), "rocksdb.block-cache-usage"); }
+
+ private:
+  Status done(const rocksdb::Status& status, std::string_view doing) const {
+    if (status.ok()) return {};
+    return error(status, doing);
+  }
+  std::uint64_t property(Family* family, const char* name) const {
+    std::uint64_t value = 0;
+    db_->GetIntProperty(family, name, &value);
+    return value;
+  }
+
+  std::shared_ptr<Listener> listener_ = std::make_shared<Listener>();
+  std::unique_ptr<rocksdb::DB> db_;
+};
+
+}  // namespace
+
 Result<std::unique_ptr<Database>> Database::open(const Options& options) {
   if (Status made = make_folder(options.path); !made.ok()) return made.error();
-  std::unique_ptr<Database> database(new Database);
-  database->path_ = options.path;
-  database->listener_ = std::make_shared<Listener>();
-  RecordRecovery recovery;
-  rocksdb::DBOptions db_options = database_options(&recovery);
-  db_options.listeners.push_back(database->listener_);
-  rocksdb::DB* db = nullptr;
-  const auto status =
-      rocksdb::DB::Open(db_options, options.path.string(), families(options.cache_bytes), &database->handles_, &db);
-  if (!status.ok()) return database->error(status, "open");
-  database->db_.reset(db);
-  return database;
+  auto database = std::make_unique<RocksDatabase>(options.path);
+  if (Status opened = database->open(options.cache_bytes); !opened.ok()) return opened.error();
+  return std::unique_ptr<Database>(std::move(database));
 }
-
-Database::~Database() { (void)close(); }
-
-Status Database::close() {
-  if (!db_) return {};
-  for (auto* handle : handles_) db_->DestroyColumnFamilyHandle(handle);
-  handles_.clear();
-  const auto status = db_->Close();
-  db_.reset();
-  if (!status.ok()) return error(status, "close");
-  return {};
-}
-
-Status Database::get(rocksdb::ColumnFamilyHandle* family, std::string_view key, std::string& value, bool& found) const {
-  const auto status = db_->Get(rocksdb::ReadOptions(), family, slice(key), &value);
-  found = status.ok();
-  if (status.ok() || status.IsNotFound()) return {};
-  return error(status, "read");
-}
-
-Status Database::write(rocksdb::WriteBatch& batch, bool durable) {
-  rocksdb::WriteOptions options;
-  options.disableWAL = !durable;
-  const auto status = db_->Write(options, &batch);
-  if (!status.ok()) return error(status, "write");
-  return {};
-}
-
-std::unique_ptr<rocksdb::Iterator> Database::iterate(rocksdb::ColumnFamilyHandle* family, bool fill_cache) const {
-  rocksdb::ReadOptions options;
-  options.fill_cache = fill_cache;
-  return std::unique_ptr<rocksdb::Iterator>(db_->NewIterator(options, family));
-}
-
-Status Database::flush(rocksdb::ColumnFamilyHandle* family) {
-  const auto status = db_->Flush(rocksdb::FlushOptions(), family);
-  if (!status.ok()) return error(status, "write");
-  return {};
-}
-
-Status Database::begin_state_flush() {
-  listener_->expect_flush();
-  rocksdb::FlushOptions options;
-  options.wait = false;
-  const auto status = db_->Flush(options, state());
-  if (!status.ok()) return error(status, "write");
-  return {};
-}
-
-Status Database::wait_for_state_flush() {
-  const auto status = listener_->wait_for_flush();
-  if (!status.ok()) return error(status, "write");
-  return {};
-}
-
-Status Database::sync_log() {
-  const auto status = db_->SyncWAL();
-  if (!status.ok()) return error(status, "write");
-  return {};
-}
-
-Status Database::resume() {
-  const auto status = db_->Resume();
-  if (!status.ok()) return error(status, "write");
-  listener_->resumed();
-  return {};
-}
-
-bool Database::refuses_writes() const { return listener_->refused(); }
 
 Error Database::error(const rocksdb::Status& status, std::string_view doing) const {
   const std::string text = status.ToString();

@@ -37,6 +37,18 @@ bool decode_postings(std::string_view bytes, Postings& postings, char* what) {
   return true;
 }
 
+bool merge_postings(Postings& into, std::string_view operand) {
+  Postings numbers;
+  char what;
+  if (!decode_postings(operand, numbers, &what)) return false;
+  if (what == kPostingsAdd) {
+    unite(into, numbers);
+  } else {
+    subtract(into, numbers);
+  }
+  return true;
+}
+
 void unite(Postings& into, const Postings& other) {
   if (other.empty()) return;
   if (into.empty() || into.back() < other.front()) {

@@ -20,6 +20,9 @@ std::string encode_postings(const Postings& postings, char what = kPostingsAdd);
 /// False when the bytes are damaged.
 bool decode_postings(std::string_view bytes, Postings& postings, char* what = nullptr);
 
+/// Merges a stored list that adds or removes into a list. False when the bytes are damaged.
+bool merge_postings(Postings& into, std::string_view operand);
+
 void unite(Postings& into, const Postings& other);
 void intersect(Postings& into, const Postings& other);
 void subtract(Postings& from, const Postings& other);

@@ -1,7 +1,5 @@
 // Drops whole partitions, and then the series that had samples nowhere else.
 
-#include <rocksdb/convenience.h>
-
 #include <algorithm>
 
 #include "storage/store_core.h"
@@ -29,11 +27,7 @@ Status StoreCore::apply_retention(TimestampMs now) {
   if (Status status = drop_orphans(keep_from); !status.ok()) return status;
   std::string end;
   put_partition(end, keep_from);
-  const rocksdb::Slice last(end);
-  auto* const chunks = database_->chunks();
-  auto status = rocksdb::DeleteFilesInRange(&database_->db(), chunks, nullptr, &last, false);
-  if (status.ok()) status = database_->db().DeleteRange(rocksdb::WriteOptions(), chunks, slice({}), last);
-  if (!status.ok()) return database_->error(status, "write");
+  if (Status status = database_->drop_before(database_->chunks(), end); !status.ok()) return status;
   {
     std::lock_guard commit_lock(commit_mutex_);
     std::lock_guard head_lock(head_mutex_);

@@ -11,8 +11,15 @@ Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Store::~Store() = default;
 
 Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options, MetricsRegistry& metrics) {
-  auto impl = std::make_unique<Impl>(options, metrics);
-  if (Status status = impl->open(); !status.ok()) return status.error();
+  auto database = Database::open({options.path, options.cache_bytes});
+  if (!database.ok()) return database.error();
+  return open_store(std::move(*database), options, metrics);
+}
+
+Result<std::unique_ptr<Store>> open_store(std::unique_ptr<Database> database, const StoreOptions& options,
+                                          MetricsRegistry& metrics) {
+  auto impl = std::make_unique<Store::Impl>(options, metrics);
+  if (Status status = impl->open(std::move(database)); !status.ok()) return status.error();
   return std::unique_ptr<Store>(new Store(std::move(impl)));
 }
 

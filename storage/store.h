@@ -10,6 +10,7 @@
 
 namespace pipit {
 
+class Database;
 class MetricsRegistry;
 
 struct StoreOptions {
@@ -68,6 +69,7 @@ class Store final : public Appender, public Queryable {
 
  private:
   class Impl;
+  friend Result<std::unique_ptr<Store>> open_store(std::unique_ptr<Database>, const StoreOptions&, MetricsRegistry&);
   explicit Store(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

@@ -51,10 +51,8 @@ StoreCore::StoreCore(const StoreOptions& options, MetricsRegistry& metrics)
 
 StoreCore::~StoreCore() { (void)close(); }
 
-Status StoreCore::open() {
-  auto database = Database::open({options_.path, options_.cache_bytes});
-  if (!database.ok()) return database.error();
-  database_ = std::move(*database);
+Status StoreCore::open(std::unique_ptr<Database> database) {
+  database_ = std::move(database);
   const auto start = Clock::now();
   if (Status status = load_state(); !status.ok()) return status;
   if (Status status = load_partitions(); !status.ok()) return status;
@@ -136,20 +134,16 @@ void StoreCore::register_metrics() {
   gauge("pipit_storage_head_series", "Series in RAM.", [](const StoreStats& s) { return s.head_series; });
   gauge("pipit_storage_head_samples", "Samples in RAM.", [](const StoreStats& s) { return s.head_samples; });
   gauge("pipit_storage_head_bytes", "RAM of the head.", [](const StoreStats& s) { return s.head_bytes; });
-  const auto property = [&](std::string_view name, std::string_view help, const std::string& key,
-                            rocksdb::ColumnFamilyHandle* family) {
-    metrics_.callback(this, MetricType::gauge, name, help, [this, key, family] {
-      std::uint64_t value = 0;
-      database_->db().GetIntProperty(family, key, &value);
-      return static_cast<double>(value);
-    });
+  const auto bytes = [&](std::string_view name, std::string_view help, auto read) {
+    metrics_.callback(this, MetricType::gauge, name, help,
+                      [this, read] { return static_cast<double>(read(*database_)); });
   };
-  property("pipit_storage_chunk_file_bytes", "Size of the files that hold chunks.", "rocksdb.total-sst-files-size",
-           database_->chunks());
-  property("pipit_storage_index_file_bytes", "Size of the files that hold the index.", "rocksdb.total-sst-files-size",
-           database_->index());
-  property("pipit_storage_block_cache_bytes", "RAM of the block cache in use.", "rocksdb.block-cache-usage",
-           database_->chunks());
+  bytes("pipit_storage_chunk_file_bytes", "Size of the files that hold chunks.",
+        [](const Database& d) { return d.file_bytes(d.chunks()); });
+  bytes("pipit_storage_index_file_bytes", "Size of the files that hold the index.",
+        [](const Database& d) { return d.file_bytes(d.index()); });
+  bytes("pipit_storage_block_cache_bytes", "RAM of the block cache in use.",
+        [](const Database& d) { return d.cache_bytes(); });
   metrics_.callback(this, MetricType::gauge, "pipit_storage_log_bytes",
                     "Write-ahead records since the last checkpoint.", [this] {
                       std::lock_guard lock(commit_mutex_);

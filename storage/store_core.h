@@ -56,7 +56,7 @@ class StoreCore {
   ~StoreCore();
   StoreCore(const StoreCore&) = delete;
 
-  Status open();
+  Status open(std::unique_ptr<Database> database);
   Status close();
   Status checkpoint();
   Status apply_retention(TimestampMs now);
@@ -209,5 +209,9 @@ class Store::Impl final : public StoreCore {
  public:
   using StoreCore::StoreCore;
 };
+
+/// A store over a database that is open: what Store::open does with RocksDB, tests do with their stand-in.
+Result<std::unique_ptr<Store>> open_store(std::unique_ptr<Database> database, const StoreOptions& options,
+                                          MetricsRegistry& metrics);
 
 }  // namespace pipit
