@@ -24,30 +24,36 @@
 namespace pipit {
 namespace {
 
-constexpr std::array<const char*, 5> kFamilies = {"default", "chunks", "series", "index", "metadata"};
+constexpr std::array<const char*, 7> kFamilies = {"default", "chunks", "series", "index", "metadata", "log0", "log1"};
 
-/// Turns a commit's log data, which no memtable ever saw, into a key of the default family.
-class RecordRecovery final : public rocksdb::WalFilter {
+constexpr std::uint64_t kLargeMemtable = 2 << 20;
+
+/// Reads the write-ahead records, which are log data of batches, while RocksDB recovers its log.
+class LogRecovery final : public rocksdb::WalFilter {
  public:
-  const char* Name() const override { return "pipit.RecordRecovery"; }
+  explicit LogRecovery(const Database::LogVisitor& visit) : visit_(visit) {}
+  const char* Name() const override { return "pipit.LogRecovery"; }
 
-  WalProcessingOption LogRecordFound(unsigned long long, const std::string&, const rocksdb::WriteBatch& batch,
-                                     rocksdb::WriteBatch* new_batch, bool* changed) override {
+  WalProcessingOption LogRecordFound(unsigned long long, const std::string& file, const rocksdb::WriteBatch& batch,
+                                     rocksdb::WriteBatch*, bool*) override {
     Parts parts;
     batch.Iterate(&parts);
-    if (!parts.record.empty() && parts.sequence.size() == sizeof(std::uint64_t)) {
-      new_batch->Put(slice(std::string(1, kRecordPrefix) + parts.sequence), parts.record);
-      *changed = true;
+    if (parts.record.empty() || parts.sequence.size() != sizeof(std::uint64_t) || !visit_) {
+      return WalProcessingOption::kContinueProcessing;
     }
-    return WalProcessingOption::kContinueProcessing;
+    status_ = visit_(view(parts.record), big_endian64(parts.sequence.data()));
+    if (status_.ok()) return WalProcessingOption::kContinueProcessing;
+    status_ = Error{status_.error().kind, status_.error().message + " (in " + file + ")"};
+    return WalProcessingOption::kCorruptedRecord;
   }
+  const Status& status() const { return status_; }
 
  private:
   struct Parts final : rocksdb::WriteBatch::Handler {
     rocksdb::Slice record;
     std::string sequence;
-    rocksdb::Status PutCF(std::uint32_t family, const rocksdb::Slice& key, const rocksdb::Slice& value) override {
-      if (family == 0 && view(key) == kStateSequence) sequence = value.ToString();
+    rocksdb::Status PutCF(std::uint32_t, const rocksdb::Slice& key, const rocksdb::Slice& value) override {
+      if (view(key) == kLogSequence) sequence = value.ToString();
       return rocksdb::Status::OK();
     }
     rocksdb::Status DeleteCF(std::uint32_t, const rocksdb::Slice&) override { return rocksdb::Status::OK(); }
@@ -59,6 +65,9 @@ class RecordRecovery final : public rocksdb::WalFilter {
     }
     void LogData(const rocksdb::Slice& data) override { record = data; }
   };
+
+  const Database::LogVisitor& visit_;
+  Status status_;
 };
 
 class PostingsMerge final : public rocksdb::MergeOperator {
@@ -66,8 +75,8 @@ class PostingsMerge final : public rocksdb::MergeOperator {
   const char* Name() const override { return "pipit.Postings"; }
 
   bool FullMergeV2(const MergeOperationInput& in, MergeOperationOutput* out) const override {
-    Postings merged;
-    if (in.existing_value != nullptr && !decode_postings(view(*in.existing_value), merged)) return false;
+    PostingRuns merged;
+    if (in.existing_value != nullptr && !unite_stored(merged, view(*in.existing_value))) return false;
     return apply(in.operand_list, merged, out->new_value);
   }
 
@@ -77,14 +86,14 @@ class PostingsMerge final : public rocksdb::MergeOperator {
     for (const auto& operand : operands) {
       if (operand.empty() || operand[0] != kPostingsAdd) return false;
     }
-    Postings merged;
+    PostingRuns merged;
     return apply(operands, merged, *combined);
   }
   bool AllowSingleOperand() const override { return false; }
 
  private:
   template <class Operands>
-  static bool apply(const Operands& operands, Postings& merged, std::string& result) {
+  static bool apply(const Operands& operands, PostingRuns& merged, std::string& result) {
     for (const auto& operand : operands) {
       if (!merge_postings(merged, view(operand))) return false;
     }
@@ -122,9 +131,11 @@ rocksdb::DBOptions database_options(rocksdb::WalFilter* filter) {
   options.allow_fallocate = false;
   options.info_log = std::make_shared<WarningLog>();
   options.avoid_flush_during_shutdown = true;
+  // The records of the log are read again by the next start, until a checkpoint has made them chunks.
+  options.avoid_flush_during_recovery = true;
   options.allow_concurrent_memtable_write = false;
   options.enable_write_thread_adaptive_yield = false;
-  // Checkpoints bound the log. RocksDB must never flush the default family to shorten it.
+  // Checkpoints bound the log. RocksDB must never flush an anchor to shorten it.
   options.max_total_wal_size = std::uint64_t{1} << 50;
   // A failed write is looked at by the store, which checkpoints as soon as writing works again.
   options.max_bgerror_resume_count = 0;
@@ -133,7 +144,9 @@ rocksdb::DBOptions database_options(rocksdb::WalFilter* filter) {
 
 rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache>& cache, std::size_t block_size) {
   rocksdb::ColumnFamilyOptions options;
-  options.write_buffer_size = 1 << 20;
+  // Never reached: `flush_if_large` is first. A memtable that became full in recovery would flush all of them, and with
+  // the anchors the log would go.
+  options.write_buffer_size = 64 << 20;
   options.arena_block_size = 16 << 10;
   options.compression = rocksdb::kZSTD;
   rocksdb::BlockBasedTableOptions table;
@@ -147,23 +160,23 @@ rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache
 
 std::vector<rocksdb::ColumnFamilyDescriptor> families(std::size_t cache_bytes) {
   const auto cache = rocksdb::NewLRUCache(cache_bytes, 0);
-  auto state = family_options(cache, 4 << 10);
-  // It is flushed by checkpoints alone: its memtable pins the write-ahead log. The sequence number is
-  // overwritten in place, or the memtable would grow with every commit.
-  state.write_buffer_size = 16 << 20;
-  state.inplace_update_support = true;
-  state.inplace_update_num_locks = 1;
+  // An anchor's key is overwritten in place, or its memtable would grow with every commit.
+  auto anchor = family_options(cache, 4 << 10);
+  anchor.inplace_update_support = true;
+  anchor.inplace_update_num_locks = 1;
   auto chunks = family_options(cache, 16 << 10);
   chunks.write_buffer_size = 4 << 20;
   chunks.sst_partitioner_factory = rocksdb::NewSstPartitionerFixedPrefixFactory(kPartitionBytes);
   auto index = family_options(cache, 4 << 10);
   index.merge_operator = std::make_shared<PostingsMerge>();
   const auto plain = family_options(cache, 8 << 10);
-  return {{kFamilies[0], state},
+  return {{kFamilies[0], plain},
           {kFamilies[1], chunks},
           {kFamilies[2], plain},
           {kFamilies[3], index},
-          {kFamilies[4], plain}};
+          {kFamilies[4], plain},
+          {kFamilies[5], anchor},
+          {kFamilies[6], anchor}};
 }
 
 Error unavailable(std::string message) { return {ErrorKind::unavailable, std::move(message)}; }
@@ -177,47 +190,16 @@ Status make_folder(const std::filesystem::path& path) {
 
 class Listener final : public rocksdb::EventListener {
  public:
-  void OnFlushCompleted(rocksdb::DB*, const rocksdb::FlushJobInfo& info) override {
-    if (info.cf_id != 0) return;
-    std::lock_guard lock(mutex_);
-    ++flushed_;
-    changed_.notify_all();
-  }
-  void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* status) override {
-    std::lock_guard lock(mutex_);
-    failure_ = *status;
-    refused_ = true;
-    changed_.notify_all();
-  }
-  /// The store resumes, as it has to checkpoint at once: resuming flushes the default family.
+  void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status*) override { refused_ = true; }
+  /// The store resumes, as it has to checkpoint at once: resuming flushes the anchors.
   void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* automatic) override {
     *automatic = false;
   }
-  void expect_flush() {
-    std::lock_guard lock(mutex_);
-    expected_ = flushed_ + 1;
-  }
-  rocksdb::Status wait_for_flush() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return flushed_ >= expected_ || refused_; });
-    return flushed_ >= expected_ ? rocksdb::Status::OK() : failure_;
-  }
-  void resumed() {
-    std::lock_guard lock(mutex_);
-    refused_ = false;
-  }
-  bool refused() {
-    std::lock_guard lock(mutex_);
-    return refused_;
-  }
+  void resumed() { refused_ = false; }
+  bool refused() const { return refused_; }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::uint64_t flushed_ = 0;
-  std::uint64_t expected_ = 0;
-  bool refused_ = false;
-  rocksdb::Status failure_;
+  std::atomic<bool> refused_ = false;
 };
 
 class RocksDatabase final : public Database {
@@ -225,12 +207,13 @@ class RocksDatabase final : public Database {
   explicit RocksDatabase(std::filesystem::path path) : Database(std::move(path)) {}
   ~RocksDatabase() override { (void)RocksDatabase::close(); }
 
-  Status open(std::size_t cache_bytes) {
-    RecordRecovery recovery;
+  Status open(std::size_t cache_bytes, const LogVisitor& visit_log) {
+    LogRecovery recovery(visit_log);
     rocksdb::DBOptions options = database_options(&recovery);
     options.listeners.push_back(listener_);
     rocksdb::DB* db = nullptr;
     const auto status = rocksdb::DB::Open(options, path_.string(), families(cache_bytes), &handles_, &db);
+    if (!recovery.status().ok()) return recovery.status();
     if (!status.ok()) return error(status, "open");
     db_.reset(db);
     return {};
@@ -265,14 +248,33 @@ class RocksDatabase final : public Database {
 
   Status flush(Family* family) override { return done(db_->Flush(rocksdb::FlushOptions(), family), "write"); }
 
-  Status begin_state_flush() override {
-    listener_->expect_flush();
-    rocksdb::FlushOptions options;
-    options.wait = false;
-    return done(db_->Flush(options, state()), "write");
+  Status append_log(Family* anchor, std::string_view record, std::uint64_t sequence) override {
+    log_batch_.Clear();
+    if (!record.empty()) log_batch_.PutLogData(slice(record));
+    char number[sizeof sequence];
+    write_big_endian64(number, sequence);
+    log_batch_.Put(anchor, slice(kLogSequence), slice({number, sizeof number}));
+    rocksdb::WriteOptions options;
+    options.disableWAL = record.empty();
+    return done(db_->Write(options, &log_batch_), "write");
   }
 
-  Status wait_for_state_flush() override { return done(listener_->wait_for_flush(), "write"); }
+  Status switch_log(rocksdb::WriteBatch& state_changes) override {
+    if (Status status = write(state_changes, true); !status.ok()) return status;
+    if (Status status = sync_log(); !status.ok()) return status;
+    return begin_flush(state());
+  }
+
+  Result<std::uint64_t> last_sequence(Family* anchor) const override {
+    std::string value;
+    bool found;
+    if (Status status = get(anchor, kLogSequence, value, found); !status.ok()) return status.error();
+    return found && value.size() == sizeof(std::uint64_t) ? big_endian64(value.data()) : 0;
+  }
+
+  Status flush_if_large(Family* family) override {
+    return property(family, "rocksdb.cur-size-active-mem-table") > kLargeMemtable ? begin_flush(family) : Status();
+  }
 
   Status sync_log() override { return done(db_->SyncWAL(), "write"); }
 
@@ -305,8 +307,15 @@ class RocksDatabase final : public Database {
     return value;
   }
 
+  Status begin_flush(Family* family) {
+    rocksdb::FlushOptions options;
+    options.wait = false;
+    return done(db_->Flush(options, family), "write");
+  }
+
   std::shared_ptr<Listener> listener_ = std::make_shared<Listener>();
   std::unique_ptr<rocksdb::DB> db_;
+  rocksdb::WriteBatch log_batch_;  // of append_log, whose calls never overlap
 };
 
 }  // namespace
@@ -314,7 +323,7 @@ class RocksDatabase final : public Database {
 Result<std::unique_ptr<Database>> Database::open(const Options& options) {
   if (Status made = make_folder(options.path); !made.ok()) return made.error();
   auto database = std::make_unique<RocksDatabase>(options.path);
-  if (Status opened = database->open(options.cache_bytes); !opened.ok()) return opened.error();
+  if (Status opened = database->open(options.cache_bytes, options.visit_log); !opened.ok()) return opened.error();
   return std::unique_ptr<Database>(std::move(database));
 }
 

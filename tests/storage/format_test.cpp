@@ -169,15 +169,56 @@ TEST(Format, KeysSortByDayThenSeriesThenStart) {
 }
 
 TEST(Format, PostingListsComeBackAsTheyWere) {
-  for (const Postings& postings : std::vector<Postings>{{}, {0}, {0, 1, 2}, {5, 1000, 0xffffffff}}) {
+  for (const Postings& postings :
+       std::vector<Postings>{{}, {0}, {0, 1, 2}, {0, 1, 2, 3, 4, 9}, {5, 6, 7, 8, 1000, 0xfffffffe, 0xffffffff}}) {
     Postings back;
     ASSERT_TRUE(decode_postings(encode_postings(postings), back));
     EXPECT_EQ(back, postings);
+    PostingRuns runs;
+    ASSERT_TRUE(unite_stored(runs, encode_postings(postings)));
+    EXPECT_EQ(numbers_of(runs), postings);
+    EXPECT_EQ(runs, runs_of(postings));
   }
   Postings back;
   EXPECT_FALSE(decode_postings("", back));
   EXPECT_FALSE(decode_postings("\x07\x01", back));
-  EXPECT_FALSE(decode_postings(std::string("\x01\x05\x00", 3), back)) << "the same number twice";
+  EXPECT_FALSE(decode_postings(std::string("\x01\x05\x00", 3), back)) << "a run without its length";
+  EXPECT_FALSE(decode_postings(std::string("\x01\x05\x00\x00", 4), back)) << "an empty run";
+  EXPECT_FALSE(decode_postings("\x01\xff\xff\xff\xff\x0f\x01", back)) << "beyond 32 bits";
+  EXPECT_FALSE(decode_postings(std::string("\x01\x01\x00\xff\xff\xff\xff\x0e", 8), back)) << "gigabytes";
+  EXPECT_EQ(encode_postings({7, 8, 9, 10, 11, 40}), documented("postings"));
+}
+
+/// Runs against sets of numbers.
+TEST(Format, RunsOfPostingsAreSets) {
+  std::mt19937 random(7);
+  const auto numbers = [&] {
+    Postings some;
+    for (std::uint32_t n = 0; n < 40; ++n) {
+      if (random() % 3 != 0) some.push_back(n);
+    }
+    return some;
+  };
+  for (int i = 0; i < 2000; ++i) {
+    const Postings a = numbers();
+    const Postings b = numbers();
+    Postings united = a;
+    Postings common = a;
+    Postings rest = a;
+    unite(united, b);
+    intersect(common, b);
+    subtract(rest, b);
+    PostingRuns runs = runs_of(a);
+    ASSERT_TRUE(merge_postings(runs, encode_postings(b)));
+    EXPECT_EQ(runs, runs_of(united));
+    runs = runs_of(a);
+    ASSERT_TRUE(merge_postings(runs, encode_postings(b, kPostingsRemove)));
+    EXPECT_EQ(runs, runs_of(rest));
+    EXPECT_EQ(count_common(runs_of(a), runs_of(b)), common.size());
+    Postings narrowed = a;
+    intersect(narrowed, runs_of(b));
+    EXPECT_EQ(narrowed, common);
+  }
 }
 
 }  // namespace

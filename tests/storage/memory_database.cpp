@@ -122,7 +122,7 @@ class BatchApplier final : public rocksdb::WriteBatch::Handler {
   }
   rocksdb::Status MergeCF(std::uint32_t family, const rocksdb::Slice& key, const rocksdb::Slice& value) override {
     auto& stored = families_(family)[key.ToString()];
-    Postings merged;
+    PostingRuns merged;
     if ((stored && !merge_postings(merged, *stored)) || !merge_postings(merged, view(value))) {
       return rocksdb::Status::Corruption("a posting list");
     }
@@ -161,8 +161,10 @@ class MemoryDatabase final : public Database {
     return std::make_unique<MemoryIterator>(disk_->look(family->GetID()));
   }
   Status flush(Family*) override { return {}; }
-  Status begin_state_flush() override { return {}; }
-  Status wait_for_state_flush() override { return {}; }
+  Status append_log(Family*, std::string_view, std::uint64_t) override { return {}; }
+  Status switch_log(rocksdb::WriteBatch& state_changes) override { return write(state_changes, true); }
+  Result<std::uint64_t> last_sequence(Family*) const override { return 0; }
+  Status flush_if_large(Family*) override { return {}; }
   Status sync_log() override { return {}; }
   Status drop_before(Family* family, std::string_view end) override {
     (void)disk_->change([&](auto families) {
