@@ -105,9 +105,9 @@ class Reply:
         return json.loads(self.body)
 
 
-def request(url, form=None, method=None, headers=None, timeout=60):
-    """`form`, a dict or a list of pairs, makes it a POST. An HTTP error status is a reply like others."""
-    data = None if form is None else urllib.parse.urlencode(form).encode()
+def request(url, form=None, method=None, headers=None, timeout=60, body=None):
+    """`form`, a dict or a list of pairs, or a `body` of bytes makes it a POST. An HTTP error status is a reply like others."""
+    data = body if form is None else urllib.parse.urlencode(form).encode()
     question = urllib.request.Request(url, data=data, method=method, headers=headers or {})
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
