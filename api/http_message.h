@@ -38,6 +38,9 @@ struct HttpRequest {
   std::string path;  ///< percent-decoded, without the query string
   FormFields form;   ///< of the body first, then of the query string, as Prometheus reads them
   Status form_status;
+  std::string body;                             ///< of a request that is no form
+  std::string content_type;                     ///< the header of that name
+  std::string content_encoding;                 ///< the header of that name
   std::string origin;                           ///< the header of that name
   const std::atomic<bool>* canceled = nullptr;  ///< becomes true when the client hangs up
 };

@@ -50,11 +50,12 @@ constexpr std::uint64_t kFirstConnectionId = 1'000;
 
 class HttpServer::Loop {
  public:
-  Loop(HttpServerOptions options, Answerer answerer, Classifier is_slow, MetricsRegistry& metrics)
+  Loop(HttpServerOptions options, Answerer answerer, Classifier classify, MetricsRegistry& metrics)
       : options_(std::move(options)),
         answerer_(std::move(answerer)),
-        is_slow_(std::move(is_slow)),
-        slow_workers_(std::max(1u, options_.slow_workers)),
+        classify_(std::move(classify)),
+        query_workers_(std::max(1u, options_.query_workers)),
+        write_workers_(std::max(1u, options_.write_workers)),
         open_connections_(metrics.gauge("pipit_http_connections", "Open connections of the HTTP server.")),
         accepted_(metrics.counter("pipit_http_connections_accepted_total", "Connections that were accepted.")),
         evicted_(metrics.counter("pipit_http_connections_evicted_total",
@@ -103,9 +104,10 @@ class HttpServer::Loop {
 
   const HttpServerOptions options_;
   const Answerer answerer_;
-  const Classifier is_slow_;
+  const Classifier classify_;
   WorkerPool quick_workers_{1};
-  WorkerPool slow_workers_;
+  WorkerPool query_workers_;
+  WorkerPool write_workers_;
   std::vector<Listener> listeners_;
   UniqueFd epoll_;
   UniqueFd wake_;
@@ -152,7 +154,8 @@ void HttpServer::Loop::stop() {
   stop_requested_ = true;
   wake();
   thread_.join();
-  slow_workers_.stop();
+  query_workers_.stop();
+  write_workers_.stop();
   quick_workers_.stop();
 }
 
@@ -321,7 +324,9 @@ void HttpServer::Loop::give_to_worker(HttpConnection& connection) {
     connection.canceled = false;
     ++in_flight_;
     requests_in_flight_.set(static_cast<double>(in_flight_));
-    if (is_slow_(connection.reader.target())) pool = &slow_workers_;
+    const RequestClass request_class = classify_(connection.reader.target());
+    if (request_class == RequestClass::query) pool = &query_workers_;
+    if (request_class == RequestClass::write) pool = &write_workers_;
     // Once it gets its answer, a client may close its own direction.
     events |= EPOLLRDHUP;
   }
@@ -474,8 +479,8 @@ void HttpServer::Loop::close(HttpConnection& connection) {
   open_connections_.set(static_cast<double>(connections_.size()));
 }
 
-HttpServer::HttpServer(HttpServerOptions options, Answerer answerer, Classifier is_slow, MetricsRegistry& metrics)
-    : loop_(std::make_unique<Loop>(std::move(options), std::move(answerer), std::move(is_slow), metrics)) {}
+HttpServer::HttpServer(HttpServerOptions options, Answerer answerer, Classifier classify, MetricsRegistry& metrics)
+    : loop_(std::make_unique<Loop>(std::move(options), std::move(answerer), std::move(classify), metrics)) {}
 
 HttpServer::~HttpServer() = default;
 

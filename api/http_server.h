@@ -15,11 +15,19 @@
 
 namespace pipit {
 
+/// Which threads answer a request.
+enum class RequestClass {
+  quick,  ///< from memory: one thread
+  query,  ///< reads the store and may take long
+  write,  ///< remote write, which must go on while all queries are busy
+};
+
 struct HttpServerOptions {
   std::vector<std::string> listen_addresses;
   DurationMs read_timeout = DurationMs{5} * 60'000;  ///< to read a whole request, and to keep an idle connection
   unsigned max_connections = 512;
-  unsigned slow_workers = 4;            ///< threads for requests that `is_slow` names
+  unsigned query_workers = 4;           ///< threads for RequestClass::query
+  unsigned write_workers = 2;           ///< threads for RequestClass::write
   std::size_t max_buffered = 32 << 20;  ///< bytes of unfinished requests, of all connections together
   RequestLimits limits;
 };
@@ -37,11 +45,11 @@ class HttpServer {
  public:
   /// Runs on a worker.
   using Answerer = std::function<HttpAnswer(RawRequest, const std::atomic<bool>& canceled)>;
-  /// Whether a request with this target belongs to the slow workers.
-  using Classifier = std::function<bool(std::string_view target)>;
+  /// To which class a request with this target belongs.
+  using Classifier = std::function<RequestClass(std::string_view target)>;
 
   /// `metrics` must outlive the server.
-  HttpServer(HttpServerOptions options, Answerer answerer, Classifier is_slow, MetricsRegistry& metrics);
+  HttpServer(HttpServerOptions options, Answerer answerer, Classifier classify, MetricsRegistry& metrics);
   ~HttpServer();
 
   /// Listens on the options' addresses and serves.

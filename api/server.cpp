@@ -9,6 +9,7 @@
 #include "api/http_exchange.h"
 #include "api/http_server.h"
 #include "api/query_handlers.h"
+#include "api/remote_write.h"
 #include "api/status_handlers.h"
 #include "model/duration.h"
 #include "model/matcher.h"
@@ -20,6 +21,7 @@ namespace {
 
 constexpr std::string_view kApi = "/api/v1/";
 constexpr std::string_view kLabelPath = "/api/v1/label/";
+constexpr std::string_view kWritePath = "/api/v1/write";
 constexpr std::string_view kValuesSuffix = "/values";
 
 enum Methods : unsigned { kGet = 1, kPost = 2, kPut = 4 };
@@ -114,6 +116,7 @@ class Server::Impl {
 
   void add(std::string path, unsigned methods, Handle handle, std::string_view metric_name = {});
   void add_query_routes();
+  void add_write_route();
   void add_status_routes();
   void add_lifecycle_routes();
   void add_page_routes();
@@ -128,7 +131,7 @@ class Server::Impl {
   HttpResponse answer_asset(std::string_view path) const;
   HttpResponse answer_page(std::string_view name) const;
   void add_cors_headers(const HttpRequest& request, HttpResponse& response) const;
-  bool is_slow(std::string_view target) const;
+  RequestClass classify(std::string_view target) const;
 
   const ServerOptions options_;
   const ServerContext context_;
@@ -137,6 +140,7 @@ class Server::Impl {
   const TimestampMs start_time_ = now_ms();
   std::optional<Regex> cors_origin_;
   std::atomic<bool> ready_{false};
+  std::optional<RemoteWriteReceiver> remote_write_;
   std::vector<Route> routes_;
   HandlerMetrics not_found_metrics_;
   HttpExchange exchange_;
@@ -155,8 +159,9 @@ Server::Impl::Impl(ServerOptions options, ServerContext context)
           [this](RawRequest request, const std::atomic<bool>& canceled) {
             return exchange_.answer(std::move(request), canceled);
           },
-          [this](std::string_view target) { return is_slow(target); }, context_.metrics) {
+          [this](std::string_view target) { return classify(target); }, context_.metrics) {
   add_query_routes();
+  add_write_route();
   add_status_routes();
   add_lifecycle_routes();
   add_page_routes();
@@ -197,6 +202,17 @@ void Server::Impl::add_query_routes() {
   add(
       "/api/v1/label/*", kGet, [this](const HttpRequest& request) { return answer_label_values(request); },
       "/api/v1/label/:name/values");
+}
+
+void Server::Impl::add_write_route() {
+  if (options_.enable_remote_write_receiver && context_.appender) {
+    remote_write_.emplace(*context_.appender, context_.metrics);
+    add(std::string(kWritePath), kPost, [this](const HttpRequest& request) { return remote_write_->handle(request); });
+    return;
+  }
+  add(std::string(kWritePath), kPost, [](const HttpRequest&) {
+    return text_answer(404, "remote write receiver needs to be enabled with --web.enable-remote-write-receiver\n");
+  });
 }
 
 void Server::Impl::add_status_routes() {
@@ -313,14 +329,14 @@ const Server::Impl::Route* Server::Impl::find_route(std::string_view path) const
   return nullptr;
 }
 
-/// Queries read the store and may take long; everything else is answered from memory.
-bool Server::Impl::is_slow(std::string_view target) const {
-  if (!target.starts_with(prefix_)) return false;
+RequestClass Server::Impl::classify(std::string_view target) const {
+  if (!target.starts_with(prefix_)) return RequestClass::quick;
   target.remove_prefix(prefix_.size());
+  if (target.starts_with(kWritePath)) return RequestClass::write;
   for (std::string_view start : {"/api/v1/query", "/api/v1/series", "/api/v1/label", "/api/v1/metadata"}) {
-    if (target.starts_with(start)) return true;
+    if (target.starts_with(start)) return RequestClass::query;
   }
-  return false;
+  return RequestClass::quick;
 }
 
 HttpResponse Server::Impl::answer_label_values(const HttpRequest& request) const {

@@ -10,6 +10,7 @@
 #include "model/result.h"
 #include "query/engine.h"
 #include "scrape/scrape_manager.h"
+#include "storage/appender.h"
 #include "storage/queryable.h"
 #include "storage/store.h"
 #include "telemetry/metrics.h"
@@ -25,7 +26,8 @@ struct ServerOptions {
   std::string cors_origin = ".*";
   DurationMs read_timeout = DurationMs{5} * 60'000;
   unsigned max_connections = 512;
-  bool enable_lifecycle = false;  ///< /-/reload and /-/quit
+  bool enable_lifecycle = false;              ///< /-/reload and /-/quit
+  bool enable_remote_write_receiver = false;  ///< /api/v1/write; needs ServerContext::appender
 };
 
 /// How the last loading of the configuration went.
@@ -47,6 +49,7 @@ struct ServerContext {
   /// Asks the program to end; it must not stop the server itself, as the request still runs.
   std::function<void()> quit;
   std::function<ReloadState()> reload_state = nullptr;  ///< for runtimeinfo; may be empty
+  Appender* appender = nullptr;                         ///< what remote write stores into; may be null without it
 };
 
 /// The HTTP server: Prometheus's API under /api/v1, the plain pages, /metrics and /-/*.

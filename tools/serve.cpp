@@ -155,7 +155,8 @@ int serve(const ServeOptions& options, const ParsedFlags& flags, const Signals& 
                         .flags = flags.all(),
                         .reload = [&configuration] { return configuration.reload(); },
                         .quit = [] { ::kill(::getpid(), SIGTERM); },
-                        .reload_state = [&configuration] { return configuration.state(); }};
+                        .reload_state = [&configuration] { return configuration.state(); },
+                        .appender = store->get()};
   Server server(options.server, std::move(context));
   if (const Status status = server.start(std::move(*listeners)); !status.ok()) return fail(status.error().message);
   log_ports(options.server, server.ports());

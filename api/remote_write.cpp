@@ -1,0 +1,170 @@
+#include "api/remote_write.h"
+
+#include <snappy.h>
+
+#include <memory>
+
+#include "api/api_answer.h"
+#include "model/duration.h"
+#include "telemetry/log.h"
+
+namespace pipit {
+namespace {
+
+/// Prometheus's, too: who is further ahead has a wrong clock.
+constexpr DurationMs kMaxAhead = DurationMs{10} * 60'000;
+/// Three bytes of snappy stand for 64 at most.
+constexpr std::size_t kMaxExpansion = 22;
+constexpr std::string_view kMessageName = "prometheus.WriteRequest";
+
+HttpResponse text_answer(int status, std::string text) {
+  HttpResponse response;
+  response.status = status;
+  response.body = std::move(text);
+  response.body += '\n';
+  return response;
+}
+
+std::string_view trim(std::string_view text) {
+  while (text.starts_with(' ')) text.remove_prefix(1);
+  while (text.ends_with(' ')) text.remove_suffix(1);
+  return text;
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  return out;
+}
+
+/// Why the body can't be what is expected, or "". Old clients send no headers.
+std::string fault_of_headers(const HttpRequest& request) {
+  std::string_view type = request.content_type;
+  if (!type.empty()) {
+    std::size_t end = type.find(';');
+    if (lower(trim(type.substr(0, end))) != "application/x-protobuf") {
+      return "expected application/x-protobuf as the first (media) part, got " + request.content_type + " content-type";
+    }
+    while (end != std::string_view::npos) {
+      type.remove_prefix(end + 1);
+      end = type.find(';');
+      const std::string_view parameter = trim(type.substr(0, end));
+      if (parameter.starts_with("proto=") && parameter.substr(6) != kMessageName) {
+        return std::string(parameter.substr(6)) + " protobuf message is not accepted by this server; accepted [" +
+               std::string(kMessageName) + "]";
+      }
+    }
+  }
+  if (!request.content_encoding.empty() && lower(request.content_encoding) != "snappy") {
+    return request.content_encoding +
+           " encoding (compression) is not accepted by this server; only snappy is acceptable";
+  }
+  return "";
+}
+
+/// A buffer and columns for each thread that answers, so that nothing is allocated request after request.
+struct Workspace {
+  std::unique_ptr<char[]> buffer;
+  std::size_t capacity = 0;
+  RemoteWriteBatch batch;
+
+  char* reserve(std::size_t bytes) {
+    if (bytes <= capacity) return buffer.get();
+    buffer.reset();
+    capacity = 0;
+    buffer = std::make_unique_for_overwrite<char[]>(bytes);
+    capacity = bytes;
+    return buffer.get();
+  }
+};
+thread_local Workspace workspace;
+
+}  // namespace
+
+RemoteWriteReceiver::RemoteWriteReceiver(Appender& appender, MetricsRegistry& metrics)
+    : appender_(appender),
+      metrics_(metrics),
+      stored_(metrics.counter("pipit_remote_write_samples_total", "Samples that came by remote write and are stored.")),
+      bytes_(metrics.counter("pipit_remote_write_received_bytes_total", "Compressed bodies of remote write.")),
+      exemplars_(metrics.counter("pipit_remote_write_ignored_exemplars_total",
+                                 "Exemplars that came by remote write; none are stored yet.")) {
+  for (std::size_t i = 0; i < kRemoteWriteRefusals; ++i) {
+    const Labels reason{{"reason", std::string(refusal_name(static_cast<RemoteWriteRefusal>(i)))}};
+    refused_[i] = &metrics.counter("pipit_remote_write_refused_samples_total",
+                                   "Samples that came by remote write and were not stored.", reason);
+  }
+}
+
+HttpResponse RemoteWriteReceiver::handle(const HttpRequest& request) {
+  bytes_.add(static_cast<double>(request.body.size()));
+  HttpResponse response = answer(request);
+  count_request(response.status);
+  return response;
+}
+
+HttpResponse RemoteWriteReceiver::answer(const HttpRequest& request) {
+  if (std::string fault = fault_of_headers(request); !fault.empty()) return text_answer(415, std::move(fault));
+  const std::string_view body = request.body;
+  std::size_t size = 0;
+  if (!snappy::GetUncompressedLength(body.data(), body.size(), &size)) {
+    return text_answer(400, "snappy: corrupt input: no length at the start of the body");
+  }
+  if (size > kMaxMessageBytes) {
+    return text_answer(400, "snappy: the body would decompress to " + std::to_string(size) + " bytes; at most " +
+                                std::to_string(kMaxMessageBytes) + " are taken, send fewer samples at once");
+  }
+  if (size / kMaxExpansion > body.size()) return text_answer(400, "snappy: corrupt input: too short for its length");
+
+  std::unique_lock<std::mutex> one_large_message;
+  if (size > kKeptBytes) one_large_message = std::unique_lock(large_message_mutex_);
+  std::unique_ptr<char[]> large;
+  if (size > kKeptBytes) large = std::make_unique_for_overwrite<char[]>(size);
+  char* const message = large ? large.get() : workspace.reserve(size);
+  if (!snappy::RawUncompress(body.data(), body.size(), message)) return text_answer(400, "snappy: corrupt input");
+  return store({message, size});
+}
+
+HttpResponse RemoteWriteReceiver::store(std::string_view message) {
+  const auto outcome = workspace.batch.store(message, now_ms() + kMaxAhead, appender_);
+  if (!outcome.ok()) {
+    const Error& error = outcome.error();
+    HttpResponse response = text_answer(http_status(error.kind), error.message);
+    // The store looks again every five seconds whether it can write.
+    if (error.kind == ErrorKind::unavailable) response.headers.emplace_back("Retry-After", "5");
+    if (error.kind != ErrorKind::bad_data) log_warn("Remote write failed", {{"error", error}});
+    return response;
+  }
+  stored_.add(static_cast<double>(outcome->stored));
+  if (outcome->exemplars != 0) exemplars_.add(static_cast<double>(outcome->exemplars));
+  const std::uint64_t refused = outcome->refused_total();
+  if (refused == 0) {
+    HttpResponse response;
+    response.status = 204;
+    return response;
+  }
+  std::string text = outcome->first_refusal + "; " + std::to_string(refused) + " of " +
+                     std::to_string(refused + outcome->stored) + " samples were not stored (";
+  bool first = true;
+  for (std::size_t i = 0; i < kRemoteWriteRefusals; ++i) {
+    const std::uint64_t count = outcome->refused[i];
+    if (count == 0) continue;
+    refused_[i]->add(static_cast<double>(count));
+    if (!std::exchange(first, false)) text += ", ";
+    text.append(refusal_name(static_cast<RemoteWriteRefusal>(i))).append(": ").append(std::to_string(count));
+  }
+  return text_answer(400, text + ")");
+}
+
+void RemoteWriteReceiver::count_request(int status) {
+  std::lock_guard lock(counters_mutex_);
+  for (const auto& [code, counter] : requests_) {
+    if (code == status) return counter->add();
+  }
+  Counter& counter =
+      metrics_.counter("pipit_remote_write_requests_total", "Requests of remote write that were answered.",
+                       {{"code", std::to_string(status)}});
+  requests_.emplace_back(status, &counter);
+  counter.add();
+}
+
+}  // namespace pipit

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "model/metadata.h"
+#include "model/sample.h"
+
+namespace pipit {
+
+/// A series of a message. The views are into the message.
+struct RemoteWriteSeries {
+  /// The label fields as they were sent, and nothing else if they stand together at the front, which is what every
+  /// known client sends and `Appender::find_encoded` takes. Otherwise all fields of the series.
+  std::string_view labels;
+  std::string_view samples;  ///< fields, the samples among them: `RemoteWriteSamples` reads them
+  std::uint32_t sample_count = 0;
+  std::uint32_t exemplar_count = 0;
+  std::uint32_t histogram_count = 0;
+};
+
+struct RemoteWriteMetadata {
+  MetricType type = MetricType::unknown;
+  std::string_view metric;
+  std::string_view help;
+  std::string_view unit;
+};
+
+struct RemoteWriteLabel {
+  std::string_view name;
+  std::string_view value;
+};
+
+/// Walks a `prometheus.WriteRequest` (remote write 1.0, docs/http-api.md) without copying or allocating anything.
+/// Fields it does not know are skipped, as protobuf asks; groups, which are older than the format, are an error.
+class RemoteWriteParser {
+ public:
+  enum class Item {
+    series,     ///< `series` has it; all of its fields are well-formed, except inside the labels
+    metadata,   ///< `metadata` has it
+    end,        ///< of the message
+    malformed,  ///< at `position`; nothing follows
+  };
+
+  /// `message` must remain live while the parser and what it gives are in use.
+  explicit RemoteWriteParser(std::string_view message) : start_(message.data()), rest_(message) {}
+
+  Item next();
+  const RemoteWriteSeries& series() const { return series_; }
+  const RemoteWriteMetadata& metadata() const { return metadata_; }
+  /// Bytes of the message that were read.
+  std::size_t position() const { return static_cast<std::size_t>(rest_.data() - start_); }
+
+ private:
+  bool parse_series(std::string_view fields);
+  bool parse_metadata(std::string_view fields);
+
+  const char* start_;
+  std::string_view rest_;
+  RemoteWriteSeries series_;
+  RemoteWriteMetadata metadata_;
+};
+
+/// The samples of a series, in the order of the message.
+class RemoteWriteSamples {
+ public:
+  /// REQUIRES: `RemoteWriteParser` gave it.
+  explicit RemoteWriteSamples(const RemoteWriteSeries& series) : rest_(series.samples) {}
+  /// False at the end.
+  bool next(TimestampMs& time, double& value);
+
+ private:
+  std::string_view rest_;
+};
+
+/// Reads the labels of `RemoteWriteSeries::labels` in the order of the message. False when they are malformed.
+bool parse_remote_write_labels(std::string_view fields, std::vector<RemoteWriteLabel>& labels);
+
+/// Whether what the parser has not read yet is well-formed, labels included.
+bool is_well_formed(RemoteWriteParser parser);
+
+}  // namespace pipit
