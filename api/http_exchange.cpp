@@ -86,13 +86,13 @@ HttpRequest interpreted_request(const httplib::Request& request, const Exchange&
   out.method = request.method;
   out.path = request.path;
   out.origin = request.get_header_value("Origin");
+  out.content_type = request.get_header_value("Content-Type");
+  out.content_encoding = request.get_header_value("Content-Encoding");
   out.canceled = &exchange.canceled;
   if (exchange.raw.form) {
     out.form_status = out.form.parse(exchange.raw.body);
     std::string().swap(exchange.raw.body);
   } else {
-    out.content_type = request.get_header_value("Content-Type");
-    out.content_encoding = request.get_header_value("Content-Encoding");
     out.body = std::move(exchange.raw.body);
   }
   std::string_view target = exchange.raw.target;

@@ -51,7 +51,8 @@ class HttpServerTest : public ::testing::Test {
         [this](RawRequest request, const std::atomic<bool>& canceled) {
           return exchange_->answer(std::move(request), canceled);
         },
-        [](std::string_view target) { return target.starts_with("/slow"); }, metrics_);
+        [](std::string_view target) { return target.starts_with("/slow") ? RequestClass::query : RequestClass::quick; },
+        metrics_);
   }
 
   void TearDown() override {
