@@ -26,6 +26,7 @@ Status StoreCore::checkpoint() {
   if (Status status = can_read(); !status.ok()) return status;
   const auto start = Clock::now();
   Status status = begin_checkpoint();
+  if (status.ok()) status = write_activity(epoch_);
   if (status.ok()) status = write_chunks(epoch_);
   for (auto* family : {database_->chunks(), database_->series(), database_->index(), database_->metadata()}) {
     if (status.ok()) status = database_->flush(family);

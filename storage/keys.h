@@ -74,11 +74,23 @@ inline std::string series_key(SeriesId id) {
   return key;
 }
 
+/// Hours of a day for which the index remembers which series had samples: windows since the epoch, twelve a day.
+using Window = std::int64_t;
+inline constexpr DurationMs kWindowMs = 2LL * 3600 * 1000;
+inline constexpr Window kWindowsPerPartition = kPartitionMs / kWindowMs;
+
+inline constexpr Window window_of(TimestampMs time) { return time / kWindowMs - (time % kWindowMs < 0 ? 1 : 0); }
+inline constexpr TimestampMs window_start(Window window) { return window * kWindowMs; }
+inline constexpr Partition partition_of_window(Window window) { return partition_of(window_start(window)); }
+inline constexpr Window first_window_of(Partition p) { return p * kWindowsPerPartition; }
+
 // Of the index. The last part of a key runs to its end, the others have a fixed or a written length.
+inline constexpr char kIndexActivity = 'a';      ///< metric id, window -> ordinals of series with samples then
 inline constexpr char kIndexHash = 'h';          ///< labels' hash -> series id
+inline constexpr char kIndexNextMetric = 'i';    ///< the next metric's id
 inline constexpr char kIndexMetricName = 'm';    ///< metric name -> metric id
 inline constexpr char kIndexMetric = 'n';        ///< metric id -> metric name
-inline constexpr char kIndexNextOrdinal = 'o';   ///< metric id -> the next series' ordinal
+inline constexpr char kIndexNextOrdinal = 'o';   ///< metric id -> the next series' ordinal, how many series are gone
 inline constexpr char kIndexPosting = 'p';       ///< metric id, label name, value -> ordinals
 inline constexpr char kIndexLabelMetrics = 'v';  ///< label name, value -> metric ids
 
@@ -93,6 +105,27 @@ inline std::string posting_prefix(std::uint32_t metric, std::string_view label_n
   std::string key = metric_key(kIndexPosting, metric);
   put_text(key, label_name);
   return key;
+}
+/// In place of a window: the list of series that are in no window's list.
+inline constexpr Window kNoWindow = first_window_of(std::numeric_limits<Partition>::max());
+
+/// The key of a window's list within a metric: the day and the window's number in it.
+inline constexpr std::size_t kActivityKeyBytes = 10;
+inline std::string activity_key(std::uint32_t metric, Window window) {
+  std::string key = metric_key(kIndexActivity, metric);
+  const Partition day = partition_of_window(window);
+  put_partition(key, day);
+  key.push_back(static_cast<char>(window - first_window_of(day)));
+  return key;
+}
+/// False when the bytes are no such key.
+inline bool parse_activity_key(std::string_view key, std::uint32_t& metric, Window& window) {
+  if (key.size() != kActivityKeyBytes || key[0] != kIndexActivity) return false;
+  const auto number = static_cast<unsigned char>(key[9]);
+  if (number >= kWindowsPerPartition) return false;
+  metric = big_endian32(key.data() + 1);
+  window = first_window_of(static_cast<Partition>(big_endian32(key.data() + 5) ^ 0x80000000U)) + number;
+  return true;
 }
 inline std::string label_metrics_prefix(std::string_view label_name) {
   std::string key(1, kIndexLabelMetrics);

@@ -25,7 +25,7 @@ Status for_each_series(const StoreCore& core, Queryable::MatcherSets sets, Times
     auto selections = core.index().select(matchers, nullptr);
     if (!selections.ok()) return selections.error();
     ChunkReader chunks(core, min_time, max_time);
-    SeriesWalk walk(core, std::move(*selections), chunks, min_time);
+    SeriesWalk walk(core, std::move(*selections), chunks, min_time, max_time);
     for (;;) {
       auto more = walk.next();
       if (!more.ok()) return more.error();

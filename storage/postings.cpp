@@ -65,10 +65,14 @@ bool merge_postings(PostingRuns& into, std::string_view operand) {
   return true;
 }
 
-bool unite_stored(PostingRuns& into, std::string_view bytes) {
+bool unite_stored(PostingRuns& into, std::string_view bytes) { return unite_stored(into, bytes, {0, 0xffffffff}); }
+
+bool unite_stored(PostingRuns& into, std::string_view bytes, const PostingRun& range) {
   PostingRuns runs;
   const bool good = visit_runs(bytes, [&](std::uint32_t first, std::uint32_t last) {
-    append_run(runs, {first, last});
+    if (first <= range.last && last >= range.first) {
+      append_run(runs, {std::max(first, range.first), std::min(last, range.last)});
+    }
   });
   if (good) unite(into, runs);
   return good;
@@ -108,6 +112,8 @@ void subtract(PostingRuns& from, const PostingRuns& other) {
   }
   from = std::move(result);
 }
+
+void add_number(PostingRuns& runs, std::uint32_t number) { append_run(runs, {number, number}); }
 
 std::uint64_t count_of(const PostingRuns& runs) {
   std::uint64_t count = 0;

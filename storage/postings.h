@@ -62,8 +62,12 @@ bool decode_postings(std::string_view bytes, Postings& postings);
 bool merge_postings(PostingRuns& into, std::string_view operand);
 /// Adds a stored list's numbers to `into`. False when the bytes are damaged.
 bool unite_stored(PostingRuns& into, std::string_view bytes);
+/// Adds those of them that lie in the range, both ends included.
+bool unite_stored(PostingRuns& into, std::string_view bytes, const PostingRun& range);
 void unite(PostingRuns& into, const PostingRuns& other);
 void subtract(PostingRuns& from, const PostingRuns& other);
+/// Adds a number that is not less than all others.
+void add_number(PostingRuns& runs, std::uint32_t number);
 /// How many numbers these are.
 std::uint64_t count_of(const PostingRuns& runs);
 /// How many numbers of `runs` are in `others` too.

@@ -28,7 +28,7 @@ class SeriesCursor {
   virtual Result<bool> next() = 0;
 
   // Of the current series; the views live until the next call of next().
-  virtual const LabelSet& labels() const = 0;  ///< with `__name__`
+  virtual const LabelSet& labels() const = 0;  ///< with `__name__`; may be empty if the request wants none
   /// Strictly increasing; times().size() == values().size(). Stale markers are included.
   virtual std::span<const TimestampMs> times() const = 0;
   virtual std::span<const double> values() const = 0;
@@ -40,6 +40,8 @@ struct SelectRequest {
   TimestampMs max_time = kMaxTimestamp;  ///< inclusive
   /// When set by another thread, `next` and `select` soon fail with `canceled`. May be null.
   const std::atomic<bool>* canceled = nullptr;
+  /// Whether the series' labels are wanted. To count or add up all of a million series, they need not be read.
+  bool labels = true;
 };
 
 struct MetricMetadata {

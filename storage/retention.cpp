@@ -1,14 +1,22 @@
 // Drops whole partitions, and then the series that had samples nowhere else.
 
 #include <algorithm>
+#include <array>
 
+#include "storage/activity.h"
 #include "storage/store_core.h"
 #include "telemetry/log.h"
 
 namespace pipit {
 namespace {
 
-constexpr std::size_t kSeriesAtOnce = 256;
+/// Series that leave the index under one hold of the commit lock.
+constexpr std::size_t kSeriesAtOnce = 512;
+/// Ordinals that are compared at once: bounds the memory for a metric's lists.
+constexpr std::uint64_t kOrdinalsAtOnce = 1 << 20;
+
+/// Names that a metric's pages may have used for it in `# HELP` and `# TYPE`.
+constexpr std::array<std::string_view, 7> kSuffixes = {"", "_bucket", "_sum", "_count", "_total", "_info", "_created"};
 
 }  // namespace
 
@@ -16,70 +24,126 @@ Status StoreCore::apply_retention(TimestampMs now) {
   if (options_.retention <= 0) return {};
   std::lock_guard checkpoint_lock(checkpoint_mutex_);
   if (Status status = can_read(); !status.ok()) return status;
-  const TimestampMs oldest = std::clamp(now - options_.retention, kMinStorableTime, kMaxStorableTime);
-  const Partition keep_from = partition_of(oldest);
+  return drop_before(partition_of(std::clamp(now - options_.retention, kMinStorableTime, kMaxStorableTime)));
+}
+
+/// Forgets the days before `keep_from`: first the series that have samples in no other, then the days' lists, then
+/// the chunks. A run that ends early is made up for by the next one. REQUIRES: checkpoint_mutex_.
+Status StoreCore::drop_before(Partition keep_from) {
+  if (dropped_before_ && *dropped_before_ >= keep_from) return {};
+  if (Status status = drop_orphans(keep_from); !status.ok()) return status;
   std::size_t expired;
   {
     std::lock_guard head_lock(head_mutex_);
     expired = static_cast<std::size_t>(std::distance(partitions_.begin(), partitions_.lower_bound(keep_from)));
   }
-  if (expired == 0) return {};
-  if (Status status = drop_orphans(keep_from); !status.ok()) return status;
-  std::string end;
-  put_partition(end, keep_from);
-  if (Status status = database_->drop_before(database_->chunks(), end); !status.ok()) return status;
-  {
+  if (expired != 0) {
+    std::string end;
+    put_partition(end, keep_from);
+    if (Status status = database_->drop_before(database_->chunks(), end); !status.ok()) return status;
     std::lock_guard commit_lock(commit_mutex_);
     std::lock_guard head_lock(head_mutex_);
     partitions_.erase(partitions_.begin(), partitions_.lower_bound(keep_from));
     stored_.min = std::max(stored_.min, partition_start(keep_from));
+    log_info("dropped days beyond retention", {{"days", expired}});
   }
-  log_info("dropped days beyond retention", {{"days", expired}});
+  dropped_before_ = keep_from;
   return {};
 }
 
-Status StoreCore::drop_orphans(Partition expired_before) {
-  std::vector<SeriesId> candidates;
+Status StoreCore::drop_orphans(Partition keep_from) {
+  ActivityReader metrics(*database_);
+  for (std::uint64_t from = 0; from <= 0xffffffff;) {
+    auto next = metrics.next_metric(static_cast<std::uint32_t>(from));
+    if (!next.ok()) return next.error();
+    if (!*next) break;
+    const auto [metric, first] = **next;
+    if (Status status = drop_orphans_of(metric, first, keep_from); !status.ok()) return status;
+    from = std::uint64_t{metric} + 1;
+  }
+  return {};
+}
+
+/// Orphans are in no list of a day that stays: they are in one of a day that goes, or were made and got no sample.
+Status StoreCore::drop_orphans_of(std::uint32_t metric, Window first, Partition keep_from) {
+  const Window keep = first_window_of(keep_from);
+  ActivityReader lists(*database_);
+  rocksdb::WriteBatch batch;
+  std::uint64_t end = 0;
+  const auto look = [&](Window window, std::string_view list) {
+    if (window != kNoWindow) batch.Delete(database_->index(), activity_key(metric, window));
+    return visit_runs(list, [&](std::uint32_t, std::uint32_t last) { end = std::max(end, std::uint64_t{last} + 1); });
+  };
+  Status status;
+  if (first < keep) status = lists.visit(metric, first, keep - 1, look);
+  if (status.ok()) status = lists.visit(metric, kNoWindow, kNoWindow, look);
+  for (std::uint64_t begin = 0; status.ok() && begin < end; begin += kOrdinalsAtOnce) {
+    const PostingRun range{static_cast<std::uint32_t>(begin),
+                           static_cast<std::uint32_t>(std::min(begin + kOrdinalsAtOnce, end) - 1)};
+    PostingRuns orphans;
+    PostingRuns alive;
+    status = lists.visit(metric, first, kNoWindow, [&](Window window, std::string_view list) {
+      return unite_stored(window < keep || window == kNoWindow ? orphans : alive, list, range);
+    });
+    subtract(orphans, alive);
+    if (status.ok()) status = remove_series(metric, orphans);
+  }
+  if (!status.ok() || batch.Count() == 0) return status;
+  return database_->write(batch);
+}
+
+Status StoreCore::remove_series(std::uint32_t metric, const PostingRuns& orphans) {
+  std::vector<SeriesId> ids;
+  for (const PostingRun& run : orphans) {
+    for (std::uint64_t ordinal = run.first; ordinal <= run.last; ++ordinal) {
+      ids.push_back(make_series_id(metric, static_cast<std::uint32_t>(ordinal)));
+      if (ids.size() < kSeriesAtOnce) continue;
+      if (Status status = remove_unless_in_head(metric, ids); !status.ok()) return status;
+      ids.clear();
+    }
+  }
+  return ids.empty() ? Status() : remove_unless_in_head(metric, ids);
+}
+
+/// What the head has stays, and is in no window's list for now.
+Status StoreCore::remove_unless_in_head(std::uint32_t metric, std::span<const SeriesId> ids) {
   std::vector<SeriesId> orphans;
-  auto it = database_->iterate(database_->chunks(), false);
-  it->SeekToFirst();
-  for (;;) {
-    ChunkKey key;
-    const bool more = it->Valid() && parse_chunk_key(view(it->key()), key) && key.partition < expired_before;
-    if (more) candidates.push_back(key.id);
-    if (!more || candidates.size() == kSeriesAtOnce) {
-      // Whoever wants to make one of these series anew waits until it is gone altogether.
-      std::lock_guard commit_lock(commit_mutex_);
-      if (!open_) return {};
-      if (Status status = orphans_among(candidates, expired_before, orphans); !status.ok()) return status;
-      if (Status status = index_->remove(orphans); !status.ok()) return status;
-      candidates.clear();
-      orphans.clear();
-    }
-    if (!more) break;
-    std::string next;
-    put_chunk_prefix(next, key.partition, key.id);
-    it->Seek(slice(prefix_end(next)));
+  Postings gone;
+  Postings spared;
+  // Whoever wants to make one of these series anew waits until it is gone altogether.
+  std::lock_guard commit_lock(commit_mutex_);
+  if (Status status = can_write(); !status.ok()) return status;
+  for (const SeriesId id : ids) {
+    const bool in_head = head_.find(id) != Head::kNoSlot;
+    (in_head ? spared : gone).push_back(ordinal_of(id));
+    if (!in_head) orphans.push_back(id);
   }
-  if (!it->status().ok()) return database_->error(it->status(), "read");
-  return {};
+  auto removed = index_->remove(orphans);
+  if (!removed.ok()) return removed.error();
+  removed_.add(removed->series);
+  if (Status status = forget_metadata(removed->metrics); !status.ok()) return status;
+  return removed->metrics.empty() ? index_->change_unlisted(metric, gone, spared) : Status();
 }
 
-Status StoreCore::orphans_among(std::span<const SeriesId> candidates, Partition keep_from,
-                                std::vector<SeriesId>& orphans) const {
-  auto it = database_->iterate(database_->chunks());
-  for (const SeriesId id : candidates) {
-    bool lives = head_.find(id) != Head::kNoSlot;
-    for (auto p = partitions_.lower_bound(keep_from); !lives && p != partitions_.end(); ++p) {
-      std::string prefix;
-      put_chunk_prefix(prefix, *p, id);
-      it->Seek(slice(prefix));
-      lives = it->Valid() && view(it->key()).starts_with(prefix);
+/// What pages said of metrics without series, unless it is about a metric that still has some. REQUIRES: commit_mutex_.
+Status StoreCore::forget_metadata(std::span<const std::string> metrics) {
+  rocksdb::WriteBatch batch;
+  for (const std::string& metric : metrics) {
+    for (const std::string_view suffix : kSuffixes) {
+      if (!metric.ends_with(suffix) || metric.size() == suffix.size()) continue;
+      const std::string family = metric.substr(0, metric.size() - suffix.size());
+      bool lives = false;
+      for (const std::string_view part : kSuffixes) {
+        auto known = index_->has_metric(family + std::string(part));
+        if (!known.ok()) return known.error();
+        lives = lives || *known;
+      }
+      if (lives) continue;
+      batch.Delete(database_->metadata(), slice(family));
+      metadata_seen_.erase(hash_bytes(family, {}).low);
     }
-    if (!lives) orphans.push_back(id);
   }
-  if (!it->status().ok()) return database_->error(it->status(), "read");
-  return {};
+  return batch.Count() == 0 ? Status() : database_->write(batch);
 }
 
 }  // namespace pipit

@@ -6,31 +6,70 @@ namespace pipit {
 
 // ---- SeriesWalk -----------------------------------------------------------------------------------------
 
+namespace {
+
+/// A range of more windows is walked by chunks: most of what has chunks has samples in it, too.
+constexpr std::uint64_t kMaxWindows = 14 * kWindowsPerPartition;
+/// So few series are looked up on disk sooner than lists are read.
+constexpr std::size_t kFewSeries = 16;
+
+}  // namespace
+
 Result<bool> SeriesWalk::next() {
   for (;;) {
-    if (exhausted_ && !next_metric()) return false;
-    auto found = metric().all_but ? next_of_all() : next_listed();
+    if (exhausted_) {
+      if (at_ == selections_.size()) return false;
+      if (Status status = next_metric(); !status.ok()) return status.error();
+    }
+    auto found = metric().all_but ? next_of_all() : Result<bool>(next_listed());
     if (!found.ok() || *found) return found;
     exhausted_ = true;
   }
 }
 
-bool SeriesWalk::next_metric() {
-  if (at_ == selections_.size()) return false;
+Status SeriesWalk::next_metric() {
+  if (at_ != 0) selections_[at_ - 1].ordinals = {};
   ++at_;
   exhausted_ = false;
   ordinal_ = 0;
   member_ = 0;
   members_ = core_.head_members(metric().metric);
   next_id_ = make_series_id(metric().metric, 0);
-  // The count of departures before the look at what is on disk: see HeadCopy.
+  if (!metric().all_but && metric().ordinals.size() <= kFewSeries) return {};
+  // The count of departures after the look at the head and before the look at what is on disk: see HeadCopy.
   const std::uint64_t departures = core_.departures();
-  on_disk_ = core_.disk_overlaps(min_time_);
-  if (on_disk_) chunks_.refresh(departures);
-  return true;
+  const auto [from, to] = core_.stored_range(min_time_, max_time_);
+  const WindowRange windows = windows_of(from, to);
+  if (windows.count() <= kMaxWindows) return narrow_to_active(departures, windows);
+  chunks_.refresh(departures);
+  return {};
 }
 
-Result<bool> SeriesWalk::next_listed() {
+/// Makes the selection a list of the series that are in the head or in the lists of the range's windows.
+Status SeriesWalk::narrow_to_active(std::uint64_t departures, const WindowRange& windows) {
+  MetricSelection& selection = selections_[at_ - 1];
+  PostingRuns active;
+  for (const Head::Member& member : members_) add_number(active, member.ordinal);
+  if (windows.count() != 0) {
+    if (!activity_ || activity_departures_ != departures) {
+      activity_ = std::make_unique<ActivityReader>(core_.database());
+      activity_departures_ = departures;
+    }
+    Status status = activity_->unite_windows(selection.metric, windows.first, windows.last, active);
+    if (!status.ok()) return status;
+  }
+  if (selection.all_but) {
+    Postings numbers = numbers_of(active);
+    subtract(numbers, selection.ordinals);
+    selection.ordinals = std::move(numbers);
+    selection.all_but = false;
+  } else {
+    intersect(selection.ordinals, active);
+  }
+  return {};
+}
+
+bool SeriesWalk::next_listed() {
   const Postings& ordinals = metric().ordinals;
   if (ordinal_ == ordinals.size()) return false;
   const std::uint32_t ordinal = ordinals[ordinal_++];
@@ -40,16 +79,14 @@ Result<bool> SeriesWalk::next_listed() {
   return true;
 }
 
+/// Of a long range: what has chunks or is in the head, but for those that the matchers exclude.
 Result<bool> SeriesWalk::next_of_all() {
   const SeriesId end = make_series_id(metric().metric, 0) + (SeriesId{1} << 32);
   const Postings& excluded = metric().ordinals;
   for (;;) {
-    std::optional<SeriesId> id;
-    if (on_disk_) {
-      auto found = chunks_.next_id(next_id_, end);
-      if (!found.ok()) return found.error();
-      id = *found;
-    }
+    auto found = chunks_.next_id(next_id_, end);
+    if (!found.ok()) return found.error();
+    std::optional<SeriesId> id = *found;
     slot_ = Head::kNoSlot;
     if (member_ < members_.size()) {
       const SeriesId in_head = make_series_id(metric().metric, members_[member_].ordinal);
@@ -123,8 +160,9 @@ StoreCursor::StoreCursor(const StoreCore& core, std::vector<MetricSelection> sel
       min_time_(core.visible_from(request.min_time)),
       max_time_(request.max_time),
       canceled_(request.canceled),
+      want_labels_(request.labels),
       chunks_(core, min_time_, max_time_),
-      walk_(core, std::move(selections), chunks_, min_time_),
+      walk_(core, std::move(selections), chunks_, min_time_, max_time_),
       label_reader_(core, symbols) {}
 
 Result<bool> StoreCursor::next() {
@@ -136,6 +174,7 @@ Result<bool> StoreCursor::next() {
     if (!more.ok() || !*more) return more;
     if (Status status = read_samples(); !status.ok()) return status.error();
     if (size_ == 0) continue;
+    if (!want_labels_) return true;
     auto labeled = label_reader_.read(walk_.id(), walk_.metric().name, labels_);
     if (!labeled.ok() || *labeled) return labeled;
   }

@@ -5,16 +5,19 @@
 #include <string>
 #include <vector>
 
+#include "storage/activity.h"
 #include "storage/chunk_reader.h"
 
 namespace pipit {
 
-/// Walks the series that matchers select, in the order of ids. What has samples in the range is for the user to find
-/// out.
+/// Walks the series that matchers select and that may have samples in the range, in the order of ids. For a range of a
+/// few days these are the ones in the lists of its windows and in the head, so that a series of an earlier deploy costs
+/// nothing; for a longer one, what has chunks. What has samples in the range is for the user to find out.
 class SeriesWalk {
  public:
-  SeriesWalk(const StoreCore& core, std::vector<MetricSelection> selections, ChunkReader& chunks, TimestampMs min_time)
-      : core_(core), chunks_(chunks), selections_(std::move(selections)), min_time_(min_time) {}
+  SeriesWalk(const StoreCore& core, std::vector<MetricSelection> selections, ChunkReader& chunks, TimestampMs min_time,
+             TimestampMs max_time)
+      : core_(core), chunks_(chunks), selections_(std::move(selections)), min_time_(min_time), max_time_(max_time) {}
 
   /// False at the end.
   Result<bool> next();
@@ -23,19 +26,22 @@ class SeriesWalk {
   const MetricSelection& metric() const { return selections_[at_ - 1]; }
 
  private:
-  bool next_metric();
-  Result<bool> next_listed();
+  Status next_metric();
+  Status narrow_to_active(std::uint64_t departures, const WindowRange& windows);
+  bool next_listed();
   Result<bool> next_of_all();
 
   const StoreCore& core_;
   ChunkReader& chunks_;
   std::vector<MetricSelection> selections_;
   TimestampMs min_time_;
+  TimestampMs max_time_;
   std::size_t at_ = 0;       // one past the current metric
   std::size_t ordinal_ = 0;  // position in the metric's list
   std::vector<Head::Member> members_;
   std::size_t member_ = 0;
-  bool on_disk_ = false;  // whether chunks of the metric can be in the range
+  std::unique_ptr<ActivityReader> activity_;
+  std::uint64_t activity_departures_ = 0;
   std::uint64_t next_id_ = 0;
   bool exhausted_ = true;
   SeriesId id_ = 0;
@@ -81,6 +87,7 @@ class StoreCursor final : public SeriesCursor {
   TimestampMs min_time_;
   TimestampMs max_time_;
   const std::atomic<bool>* canceled_;
+  bool want_labels_;
   ChunkReader chunks_;
   SeriesWalk walk_;
   LabelReader label_reader_;

@@ -32,8 +32,11 @@ struct MetricSelection {
 
 /// Which series there are: ids, labels and posting lists, in the families `series` and `index`.
 ///
-/// Creation and removal are for one thread at a time (the store's commit lock); reading is thread-safe and sees what
-/// has been written by `write_pending`.
+/// Every series is in a list of activity (activity.h): of the windows of its samples, once a checkpoint has moved them
+/// to the disk, else in the metric's list of series without a window.
+///
+/// Creation and removal are for one thread at a time (the store's commit lock), removal and activity too (its
+/// checkpoint lock); reading is thread-safe and sees what has been written by `write_pending`.
 class SeriesIndex {
  public:
   SeriesIndex(Database& database, const HashSeed& seed) : database_(database), seed_(seed) {}
@@ -45,6 +48,9 @@ class SeriesIndex {
   /// The series with this hash, or 0. Doesn't see pending ones.
   Result<SeriesId> find(const Hash128& hash) const;
 
+  /// Whether there is a metric with this name. Doesn't see pending ones.
+  Result<bool> has_metric(std::string_view name) const;
+
   /// Gives the labels an id. It reaches the database with the next write_pending().
   /// REQUIRES: there is no such series, pending ones included; a metric name.
   Result<SeriesId> create(const Labels& labels, const Hash128& hash);
@@ -53,8 +59,20 @@ class SeriesIndex {
   /// On failure everything stays pending.
   Status write_pending();
 
-  /// Removes series and all that leads to them. Ids that are not there are passed over.
-  Status remove(std::span<const SeriesId> ids);
+  struct Removed {
+    std::size_t series = 0;
+    std::vector<std::string> metrics;  ///< names of those that had no other series
+  };
+  /// Removes series and all that leads to them: lists that become empty go, and a metric with its last series. Ids that
+  /// are not there are passed over. What is pending is written first. Lists of activity keep their numbers, which mean
+  /// nothing any more, as ids are never given again.
+  Result<Removed> remove(std::span<const SeriesId> ids);
+
+  /// Adds series of a metric to the lists of windows, and takes them from the list of those without a window. Lists
+  /// that are known to have them are not written.
+  Status add_activity(std::uint32_t metric, const std::map<Window, PostingRuns>& windows);
+  /// `listed` are removed from the list of the metric's series without a window, `unlisted` get into it.
+  Status change_unlisted(std::uint32_t metric, const Postings& listed, const Postings& unlisted);
 
   using Canceled = const std::atomic<bool>*;
   /// By metric, in the order of metric ids.
@@ -69,6 +87,7 @@ class SeriesIndex {
   struct Metric {
     std::uint32_t id = 0;
     std::uint64_t next_ordinal = 0;
+    std::uint64_t removed = 0;
     bool is_new = false;
   };
   struct Pending {
@@ -79,13 +98,22 @@ class SeriesIndex {
     std::size_t bytes = 0;
   };
 
+  /// What is to be taken from a posting list, by key.
+  using Removals = std::map<std::string, Postings>;
+
   Result<Metric*> metric(std::string_view name);
+  Result<std::string> metric_name(std::uint32_t metric) const;
+  Result<bool> find_removals(SeriesId id, Removals& removals, rocksdb::WriteBatch& batch) const;
+  Status shrink_lists(const Removals& removals, rocksdb::WriteBatch& batch, std::vector<std::string>& emptied) const;
+  Status remove_metric(std::uint32_t metric, const std::string& name, rocksdb::WriteBatch& batch) const;
 
   Database& database_;
   HashSeed seed_;
   std::uint32_t next_metric_ = 1;
   std::unordered_map<std::string, Metric> metrics_;  // those that series were made of
   Pending pending_;
+  /// By metric: the newest window whose list was written, and a hash of what was.
+  std::unordered_map<std::uint32_t, std::pair<Window, std::uint64_t>> activity_written_;
 };
 
 /// A series' labels without its name, as the family `series` holds them: a count, then names and values.

@@ -45,6 +45,7 @@ StoreCore::StoreCore(const StoreOptions& options, MetricsRegistry& metrics)
                                   "Samples refused for having another value than the stored one of that time.")),
       too_old_(metrics.counter("pipit_storage_too_old_samples_total", "Samples refused for being beyond retention.")),
       created_(metrics.counter("pipit_storage_series_created_total", "Series that were new to the store.")),
+      removed_(metrics.counter("pipit_storage_series_removed_total", "Series that had no samples any more.")),
       checkpoints_(metrics.counter("pipit_storage_checkpoints_total", "Checkpoints that succeeded.")),
       checkpoint_failures_(metrics.counter("pipit_storage_checkpoint_failures_total", "Checkpoints that failed.")),
       checkpoint_seconds_(metrics.gauge("pipit_storage_checkpoint_duration_seconds", "How long the last one took.")) {}
@@ -284,6 +285,16 @@ std::vector<Head::Member> StoreCore::head_members(std::uint32_t metric) const {
   return {members.begin(), members.end()};
 }
 
+std::vector<std::uint32_t> StoreCore::head_metrics() const {
+  std::vector<std::uint32_t> metrics;
+  {
+    std::lock_guard head_lock(head_mutex_);
+    for (const auto& [metric, members] : head_.metrics()) metrics.push_back(metric);
+  }
+  std::sort(metrics.begin(), metrics.end());
+  return metrics;
+}
+
 void StoreCore::copy_head(SeriesId id, Head::Slot slot, TimestampMs min_time, TimestampMs max_time,
                           HeadCopy& copy) const {
   copy.pieces.clear();
@@ -327,9 +338,9 @@ std::uint64_t StoreCore::departures() const {
   return departures_;
 }
 
-bool StoreCore::disk_overlaps(TimestampMs min_time) const {
+std::pair<TimestampMs, TimestampMs> StoreCore::stored_range(TimestampMs min_time, TimestampMs max_time) const {
   std::lock_guard head_lock(head_mutex_);
-  return stored_.max >= min_time;
+  return {std::max(stored_.min, min_time), std::min(stored_.max, max_time)};
 }
 
 std::vector<Partition> StoreCore::partitions(TimestampMs min_time, TimestampMs max_time) const {

@@ -7,6 +7,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -77,13 +78,15 @@ class StoreCore {
   TimestampMs visible_from(TimestampMs min_time) const;
   /// The metric's series in the head, by ordinal.
   std::vector<Head::Member> head_members(std::uint32_t metric) const;
+  /// Metrics with series in the head, ascending.
+  std::vector<std::uint32_t> head_metrics() const;
   /// `slot` is where the series was seen, or kNoSlot.
   void copy_head(SeriesId id, Head::Slot slot, TimestampMs min_time, TimestampMs max_time, HeadCopy& copy) const;
   /// Whether the head has a sample of the series in the range, judged by its chunks' ends.
   bool head_overlaps(SeriesId id, TimestampMs min_time, TimestampMs max_time) const;
   std::uint64_t departures() const;
-  /// Whether any chunk on disk may hold samples from `min_time` on.
-  bool disk_overlaps(TimestampMs min_time) const;
+  /// The part of a range that chunks on disk may have samples in; empty when first > second.
+  std::pair<TimestampMs, TimestampMs> stored_range(TimestampMs min_time, TimestampMs max_time) const;
   /// Those that have chunks on disk and touch the range.
   std::vector<Partition> partitions(TimestampMs min_time, TimestampMs max_time) const;
 
@@ -137,9 +140,18 @@ class StoreCore {
   Status finish_checkpoint();
   Epoch oldest_live_epoch() const;
 
+  // which series had samples when (activity.cpp)
+  Status write_activity(Epoch before);
+  template <class Visit>
+  void visit_head_ranges(Head::Slot slot, Epoch before, Visit visit) const;
+
   // retention (retention.cpp)
-  Status drop_orphans(Partition expired_before);
-  Status orphans_among(std::span<const SeriesId> candidates, Partition keep_from, std::vector<SeriesId>& orphans) const;
+  Status drop_before(Partition keep_from);
+  Status drop_orphans(Partition keep_from);
+  Status drop_orphans_of(std::uint32_t metric, Window first, Partition keep_from);
+  Status remove_series(std::uint32_t metric, const PostingRuns& orphans);
+  Status remove_unless_in_head(std::uint32_t metric, std::span<const SeriesId> ids);
+  Status forget_metadata(std::span<const std::string> metrics);
 
   StoreOptions options_;
   MetricsRegistry& metrics_;
@@ -193,6 +205,7 @@ class StoreCore {
   std::atomic<Clock::time_point> last_checkpoint_{Clock::now()};
   Clock::time_point last_sync_{};
   Clock::time_point last_retention_{};
+  std::optional<Partition> dropped_before_;  // what retention has done; under checkpoint_mutex_
   Clock::time_point last_attempt_{};
 
   Counter& appended_;
@@ -200,6 +213,7 @@ class StoreCore {
   Counter& duplicates_;
   Counter& too_old_;
   Counter& created_;
+  Counter& removed_;
   Counter& checkpoints_;
   Counter& checkpoint_failures_;
   Gauge& checkpoint_seconds_;

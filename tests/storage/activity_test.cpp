@@ -1,0 +1,149 @@
+// Which series had samples when: queries that go by it, and retention that forgets by it.
+
+#include <random>
+
+#include "model/duration.h"
+#include "storage/database.h"
+#include "storage/keys.h"
+#include "tests/storage/memory_store.h"
+#include "tests/storage/store_fixture.h"
+
+namespace pipit {
+namespace {
+
+constexpr DurationMs kHour = 3600 * 1000;
+constexpr DurationMs kDay = 24 * kHour;
+
+class ActivityTest : public StoreTest {
+ protected:
+  /// All keys of the index, series and metadata of the store, which is closed for the look.
+  std::vector<std::string> keys() {
+    store_.reset();
+    std::vector<std::string> keys;
+    auto database = Database::open({options().path}).value();
+    for (auto* family : {database->index(), database->series(), database->metadata()}) {
+      auto it = database->iterate(family);
+      for (it->SeekToFirst(); it->Valid(); it->Next()) keys.push_back(it->key().ToString());
+    }
+    return keys;
+  }
+  static std::vector<std::string> kinds(const std::vector<std::string>& keys, char kind) {
+    std::vector<std::string> found;
+    for (const std::string& key : keys) {
+      if (key[0] == kind) found.push_back(key);
+    }
+    return found;
+  }
+};
+
+TEST_F(ActivityTest, WindowsLieInTheirDay) {
+  for (const Window window : {Window{-25}, Window{-13}, Window{-12}, Window{-1}, Window{0}, Window{11}, Window{12}}) {
+    std::uint32_t metric;
+    Window parsed;
+    ASSERT_TRUE(parse_activity_key(activity_key(7, window), metric, parsed));
+    EXPECT_EQ(metric, 7u);
+    EXPECT_EQ(parsed, window);
+    EXPECT_LT(activity_key(7, window), activity_key(7, window + 1));
+    EXPECT_EQ(window_of(window_start(window)), window);
+    EXPECT_EQ(window_of(window_start(window) - 1), window - 1);
+  }
+}
+
+/// Series come and go over weeks, with checkpoints and restarts between: each range gives what a plain store gives.
+TEST_F(ActivityTest, RangesFindWhatHasSamplesThen) {
+  open();
+  MemoryStore memory;
+  std::mt19937 random(3);
+  const auto any = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
+  const TimestampMs start = now_ms() - 40 * kDay;
+  TimestampMs time = start;
+  for (int step = 0; step < 250; ++step) {
+    time += 1 + any(static_cast<int>(4 * kHour));
+    for (int i = 0; i < 8; ++i) {
+      const Labels labels{{"__name__", any(2) == 0 ? "a" : "b"},
+                          {"deploy", std::to_string(step / 20 + any(2))},
+                          {"pod", std::to_string(any(40))}};
+      if (add(labels, time, step).stored == 1) memory.add(labels, time, step);
+    }
+    if (any(20) == 0) checkpoint();
+    if (any(60) == 0) reopen();
+  }
+  checkpoint();
+  const std::vector<std::vector<Matcher>> selections = {
+      {match(MatchType::regex, "__name__", ".+")},
+      metric("a"),
+      {match(MatchType::equal, "__name__", "b"), match(MatchType::not_equal, "pod", "7")},
+      {match(MatchType::regex, "pod", "1.|2.")},
+      {match(MatchType::equal, "pod", "3"), match(MatchType::equal, "deploy", "4")}};
+  for (int question = 0; question < 50; ++question) {
+    const TimestampMs from = start + static_cast<TimestampMs>(random() % static_cast<std::uint64_t>(time - start));
+    const TimestampMs to = from + (any(2) == 0 ? any(static_cast<int>(6 * kHour)) : any(25) * kDay);
+    for (const auto& matchers : selections) {
+      EXPECT_EQ(select_all(*store_, matchers, from, to), select_all(memory, matchers, from, to));
+    }
+  }
+}
+
+TEST_F(ActivityTest, RetentionLeavesNothingOfWhatIsGone) {
+  retention_ = 0;
+  open();
+  const TimestampMs now = now_ms();
+  const TimestampMs old = now - 10 * kDay;
+  const Metadata about{MetricType::counter, "about it", ""};
+  for (const char* name : {"dead_total", "requests_total", "dead_bucket", "lives_bucket", "lives_sum"}) {
+    for (int pod = 0; pod < 3; ++pod) add({{"__name__", name}, {"pod", "gone-" + std::to_string(pod)}}, old, 1);
+  }
+  add({{"__name__", "requests_total"}, {"only_dead", "gone"}}, old, 1);
+  for (const char* name : {"requests_total", "lives_sum"}) {
+    add({{"__name__", name}, {"pod", "here"}}, old, 1);
+    add({{"__name__", name}, {"pod", "here"}}, now - kDay, 2);
+  }
+  add({{"__name__", "requests_total"}, {"pod", "in-head"}}, old, 1);
+  for (const char* family : {"dead_total", "dead", "requests", "lives"}) {
+    ASSERT_TRUE(store_->set_metadata(family, about).ok());
+  }
+  checkpoint();
+  (void)store_->series({{"__name__", "never_sampled"}, {"pod", "gone-too"}});
+  reopen();  // nothing is in the head now
+  add({{"__name__", "requests_total"}, {"pod", "in-head"}}, now, 2);
+  retention_ = 5 * kDay;
+  checkpoint();
+  reopen();
+  ASSERT_TRUE(store_->apply_retention(now).ok());
+  EXPECT_EQ(store_->label_names({}, 0, now, 0).value(), (std::vector<std::string>{"__name__", "pod"}));
+  EXPECT_EQ(store_->label_values("pod", {}, 0, now, 0).value(), (std::vector<std::string>{"here", "in-head"}));
+  EXPECT_EQ(store_->label_values("__name__", {}, 0, now, 0).value(),
+            (std::vector<std::string>{"lives_sum", "requests_total"}));
+  EXPECT_EQ(store_->metadata("", 0).value().size(), 2u) << "of requests and lives";
+
+  store_.reset();
+  open();  // nothing is in the head now
+  ASSERT_TRUE(store_->apply_retention(now + 7 * kDay).ok());
+  EXPECT_TRUE(store_->label_names({}, 0, now, 0).value().empty());
+  const std::vector<std::string> left = keys();
+  EXPECT_EQ(left, std::vector<std::string>{std::string(1, kIndexNextMetric)}) << "ids are not given again";
+
+  open();
+  add({{"__name__", "requests_total"}, {"pod", "here"}}, now, 3);
+  EXPECT_EQ(select_all(*store_, metric("requests_total")),
+            (SeriesList{{"requests_total{pod=\"here\"}", {{now, bits(3)}}}}));
+}
+
+/// A series that is in the head but in no list of a day that stays is an orphan of a later day.
+TEST_F(ActivityTest, WhatRetentionSparesForBeingInTheHeadGoesLater) {
+  open();
+  const TimestampMs now = now_ms();
+  add({{"__name__", "m"}, {"pod", "a"}}, now - 3 * kDay, 1);
+  checkpoint();
+  retention_ = 2 * kDay;
+  store_.reset();
+  open();
+  (void)store_->series({{"__name__", "m"}, {"pod", "a"}});  // back in the head, without a sample
+  ASSERT_TRUE(store_->apply_retention(now + kDay).ok());
+  reopen();
+  ASSERT_TRUE(store_->apply_retention(now + 5 * kDay).ok());
+  EXPECT_EQ(keys(), std::vector<std::string>{std::string(1, kIndexNextMetric)});
+}
+
+}  // namespace
+}  // namespace pipit
