@@ -182,7 +182,7 @@ Status StoreCore::write_record(const AppendBatch& batch) {
       number = seen->second;
     }
   }
-  record_.begin(epoch_, count, list, number);
+  record_.begin(epoch_, sequence_ + 1 - epoch_begin_, count, list, number);
   if (list != SeriesList::known) {
     for (const Head::Slot slot : slots_) record_.add_id(head_.at(slot).id);
   }
@@ -200,19 +200,14 @@ Status StoreCore::write_record(const AppendBatch& batch) {
     record_.add_value(batch.values[index(i)], {entry.open.last_bits(), entry.epoch == epoch_, entry.open.scale()});
   }
   const std::string_view record = record_.finish();
-  batch_.Clear();
-  batch_.PutLogData(slice(record));
-  std::string sequence;
-  put_big_endian64(sequence, sequence_ + 1);
-  batch_.Put(database_->state(), slice(kStateSequence), sequence);
-  if (Status status = database_->write(batch_); !status.ok()) {
+  Status status = database_->append_log(database_->anchor(epoch_), record, sequence_ + 1);
+  if (!status.ok()) {
     if (list == SeriesList::defined) lists_.clear();  // the number may be in the log or not: give new ones
     return status;
   }
   ++sequence_;
   log_bytes_ += record.size();
   log_dirty_ = true;
-  if (retaining_) retained_.push_back({sequence_, std::string(record)});
   return {};
 }
 

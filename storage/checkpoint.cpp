@@ -25,17 +25,11 @@ Status StoreCore::checkpoint() {
   std::lock_guard checkpoint_lock(checkpoint_mutex_);
   if (Status status = can_read(); !status.ok()) return status;
   const auto start = Clock::now();
-  Status status = begin_checkpoint();
-  if (status.ok()) status = write_activity(epoch_);
-  if (status.ok()) status = write_chunks(epoch_);
-  for (auto* family : {database_->chunks(), database_->series(), database_->index(), database_->metadata()}) {
-    if (status.ok()) status = database_->flush(family);
-  }
-  if (status.ok()) status = finish_checkpoint();
+  Status status;
+  if (cut_pending_) status = move_head_to_disk();
+  if (status.ok()) status = begin_checkpoint();
+  if (status.ok()) status = move_head_to_disk();
   if (!status.ok()) {
-    std::lock_guard commit_lock(commit_mutex_);
-    retaining_ = false;  // all records are in the write-ahead log still
-    retained_ = {};
     checkpoint_failures_.add();
     return status;
   }
@@ -55,20 +49,34 @@ Status StoreCore::begin_checkpoint() {
     stored_.add(recent_);
     recent_ = {};
   }
-  // Before any chunk: a replay asks the disk for a series' last sample only within this range.
+  // Durable before any chunk: a series that returns asks the disk for its last sample only within this range.
   rocksdb::WriteBatch batch;
   batch.Put(database_->state(), slice(kStateRange), encode_range(stored_.min, stored_.max));
-  if (Status status = database_->write(batch); !status.ok()) return status;
-  if (Status status = database_->sync_log(); !status.ok()) return status;
+  if (Status status = database_->switch_log(batch); !status.ok()) return status;
   begin_epoch();
-  retained_.clear();
-  retaining_ = true;
+  cut_pending_ = true;
+  old_log_bytes_ = log_bytes_;
+  return occupy_anchor();
+}
+
+/// Everything before the cut becomes chunks; then the log before it may go.
+Status StoreCore::move_head_to_disk() {
+  if (Status status = write_activity(epoch_); !status.ok()) return status;
+  if (Status status = write_chunks(epoch_); !status.ok()) return status;
+  for (auto* family : database_->checkpointed()) {
+    if (Status status = database_->flush(family); !status.ok()) return status;
+  }
+  if (Status status = database_->flush(database_->anchor(epoch_ - 1)); !status.ok()) return status;
+  std::lock_guard commit_lock(commit_mutex_);
+  cut_pending_ = false;
+  log_bytes_ -= std::exchange(old_log_bytes_, 0);
   return {};
 }
 
 /// Records from here on need none of those before. REQUIRES: commit_mutex_.
 void StoreCore::begin_epoch() {
   ++epoch_;
+  epoch_begin_ = sequence_ + 1;
   epoch_starts_.emplace_back(epoch_, Clock::now());
   lists_.clear();
   next_list_ = 1;
@@ -135,35 +143,6 @@ Status StoreCore::write_members(std::uint32_t metric, std::span<const Head::Memb
     if (entry.touched < live_from && entry.open.empty() && head_.sealed(slot) == nullptr) head_.remove(slot);
   }
   return {};
-}
-
-/// The records since the cut become keys, so that the log before this moment can go.
-Status StoreCore::finish_checkpoint() {
-  {
-    std::lock_guard commit_lock(commit_mutex_);
-    rocksdb::WriteBatch batch;
-    auto* const state = database_->state();
-    for (const std::uint64_t sequence : kept_) batch.Delete(state, record_key(sequence));
-    std::uint64_t bytes = 0;
-    for (const KeptRecord& record : retained_) {
-      batch.Put(state, record_key(record.sequence), record.bytes);
-      bytes += record.bytes.size();
-    }
-    std::string sequence;
-    put_big_endian64(sequence, sequence_);
-    batch.Put(state, slice(kStateSequence), sequence);
-    batch.Put(state, slice(kStateRange), encode_range(stored_.min, stored_.max));
-    // One batch goes to one memtable, which the flush switches before the next commit: all of it or nothing.
-    if (Status status = database_->write(batch, false); !status.ok()) return status;
-    kept_.clear();
-    for (const KeptRecord& record : retained_) kept_.push_back(record.sequence);
-    if (Status status = database_->begin_state_flush(); !status.ok()) return status;
-    if (Status status = occupy_memtable(); !status.ok()) return status;
-    retaining_ = false;
-    retained_ = {};
-    log_bytes_ = bytes;
-  }
-  return database_->wait_for_state_flush();
 }
 
 }  // namespace pipit

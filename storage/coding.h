@@ -49,6 +49,12 @@ inline void put_big_endian32(std::string& out, std::uint32_t value) {
   out.append(reinterpret_cast<const char*>(&value), sizeof value);
 }
 
+/// REQUIRES: eight bytes at `to`.
+inline void write_big_endian64(char* to, std::uint64_t value) {
+  value = __builtin_bswap64(value);
+  std::memcpy(to, &value, sizeof value);
+}
+
 inline void put_big_endian64(std::string& out, std::uint64_t value) {
   value = __builtin_bswap64(value);
   out.append(reinterpret_cast<const char*>(&value), sizeof value);
@@ -113,6 +119,8 @@ class ByteReader {
     return varint(size) && bytes(size, view);
   }
 
+  /// All that is left, which stays unread.
+  std::string_view rest() const { return {reinterpret_cast<const char*>(at_), remaining()}; }
   std::size_t remaining() const { return static_cast<std::size_t>(end_ - at_); }
   bool done() const { return at_ == end_; }
 

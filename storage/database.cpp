@@ -1,5 +1,6 @@
 #include "storage/database.h"
 
+#include <fcntl.h>
 #include <rocksdb/cache.h>
 #include <rocksdb/convenience.h>
 #include <rocksdb/env.h>
@@ -8,13 +9,17 @@
 #include <rocksdb/merge_operator.h>
 #include <rocksdb/sst_partitioner.h>
 #include <rocksdb/table.h>
+#include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/wal_filter.h>
+#include <unistd.h>
 
 #include <array>
-#include <condition_variable>
+#include <atomic>
+#include <cerrno>
 #include <cstdarg>
 #include <cstdio>
-#include <mutex>
+#include <cstring>
+#include <limits>
 #include <system_error>
 
 #include "storage/keys.h"
@@ -131,8 +136,11 @@ rocksdb::DBOptions database_options(rocksdb::WalFilter* filter) {
   options.allow_fallocate = false;
   options.info_log = std::make_shared<WarningLog>();
   options.avoid_flush_during_shutdown = true;
-  // The records of the log are read again by the next start, until a checkpoint has made them chunks.
+  // The records of the log are read again by the next start, until a checkpoint has made them chunks. Each kill leaves
+  // a log file that may end in half a record. Damage anywhere else is an error: what follows it must not vanish
+  // silently.
   options.avoid_flush_during_recovery = true;
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   options.allow_concurrent_memtable_write = false;
   options.enable_write_thread_adaptive_yield = false;
   // Checkpoints bound the log. RocksDB must never flush an anchor to shorten it.
@@ -170,13 +178,8 @@ std::vector<rocksdb::ColumnFamilyDescriptor> families(std::size_t cache_bytes) {
   auto index = family_options(cache, 4 << 10);
   index.merge_operator = std::make_shared<PostingsMerge>();
   const auto plain = family_options(cache, 8 << 10);
-  return {{kFamilies[0], plain},
-          {kFamilies[1], chunks},
-          {kFamilies[2], plain},
-          {kFamilies[3], index},
-          {kFamilies[4], plain},
-          {kFamilies[5], anchor},
-          {kFamilies[6], anchor}};
+  return {{kFamilies[0], plain}, {kFamilies[1], chunks}, {kFamilies[2], plain}, {kFamilies[3], index},
+          {kFamilies[4], plain}, {kFamilies[5], anchor}, {kFamilies[6], anchor}};
 }
 
 Error unavailable(std::string message) { return {ErrorKind::unavailable, std::move(message)}; }
@@ -211,6 +214,7 @@ class RocksDatabase final : public Database {
     LogRecovery recovery(visit_log);
     rocksdb::DBOptions options = database_options(&recovery);
     options.listeners.push_back(listener_);
+    if (Status status = sync_old_logs(); !status.ok()) return status;
     rocksdb::DB* db = nullptr;
     const auto status = rocksdb::DB::Open(options, path_.string(), families(cache_bytes), &handles_, &db);
     if (!recovery.status().ok()) return recovery.status();
@@ -282,7 +286,25 @@ class RocksDatabase final : public Database {
     const rocksdb::Slice last = slice(end);
     auto status = rocksdb::DeleteFilesInRange(db_.get(), family, nullptr, &last, false);
     if (status.ok()) status = db_->DeleteRange(rocksdb::WriteOptions(), family, slice({}), last);
-    return done(status, "write");
+    if (!status.ok()) return error(status, "write");
+    return compact(family, {}, end);  // of files in level 0, that hold other keys too
+  }
+
+  Status compact(Family* family, std::string_view begin, std::string_view end) override {
+    rocksdb::CompactRangeOptions options;
+    options.exclusive_manual_compaction = false;
+    const rocksdb::Slice first = slice(begin);
+    const rocksdb::Slice last = slice(end);
+    return done(db_->CompactRange(options, family, &first, &last), "write");
+  }
+
+  Status snapshot(const std::filesystem::path& path) const override {
+    rocksdb::Checkpoint* made = nullptr;
+    auto status = rocksdb::Checkpoint::Create(db_.get(), &made);
+    const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+    constexpr std::uint64_t kNeverFlush = std::numeric_limits<std::uint64_t>::max();  // it would flush the anchors too
+    if (status.ok()) status = checkpoint->CreateCheckpoint(path.string(), kNeverFlush);
+    return done(status, "make a snapshot of");
   }
 
   Status resume() override {
@@ -296,6 +318,26 @@ class RocksDatabase final : public Database {
   std::uint64_t file_bytes(Family* family) const override { return property(family, "rocksdb.total-sst-files-size"); }
   std::uint64_t cache_bytes() const override { return property(chunks(), "rocksdb.block-cache-usage"); }
 
+  std::uint64_t range_bytes(Family* family, std::string_view begin, std::string_view end) const override {
+    const rocksdb::Range range(slice(begin), slice(end));
+    std::uint64_t bytes = 0;
+    rocksdb::SizeApproximationOptions options;
+    (void)db_->GetApproximateSizes(options, family, &range, 1, &bytes);
+    return bytes;
+  }
+
+  std::uint64_t total_bytes() const override {
+    std::uint64_t bytes = 0;
+    for (auto* family : handles_) bytes += property(family, "rocksdb.live-sst-files-size");
+    std::error_code failed;
+    for (const auto& entry : std::filesystem::directory_iterator(path_, failed)) {
+      if (entry.path().extension() == ".sst") continue;
+      const std::uintmax_t size = entry.file_size(failed);
+      if (!failed) bytes += size;
+    }
+    return bytes;
+  }
+
  private:
   Status done(const rocksdb::Status& status, std::string_view doing) const {
     if (status.ok()) return {};
@@ -305,6 +347,19 @@ class RocksDatabase final : public Database {
     std::uint64_t value = 0;
     db_->GetIntProperty(family, name, &value);
     return value;
+  }
+
+  /// RocksDB syncs only the file that it writes now. A power failure must not take the end of an older one alone.
+  Status sync_old_logs() const {
+    std::error_code failed;
+    for (const auto& entry : std::filesystem::directory_iterator(path_, failed)) {
+      if (entry.path().extension() != ".log") continue;
+      const int file = ::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC);
+      const bool synced = file >= 0 && ::fdatasync(file) == 0;
+      if (file >= 0) ::close(file);
+      if (!synced) return unavailable("can't read " + entry.path().string() + ": " + std::strerror(errno));
+    }
+    return {};
   }
 
   Status begin_flush(Family* family) {
@@ -325,6 +380,15 @@ Result<std::unique_ptr<Database>> Database::open(const Options& options) {
   auto database = std::make_unique<RocksDatabase>(options.path);
   if (Status opened = database->open(options.cache_bytes, options.visit_log); !opened.ok()) return opened.error();
   return std::unique_ptr<Database>(std::move(database));
+}
+
+Status Database::drop_log(const Options& options) {
+  RocksDatabase database(options.path);
+  if (Status opened = database.open(options.cache_bytes, {}); !opened.ok()) return opened;
+  for (auto* family : database.handles_) {
+    if (Status status = database.flush(family); !status.ok()) return status;
+  }
+  return database.close();
 }
 
 Error Database::error(const rocksdb::Status& status, std::string_view doing) const {

@@ -3,8 +3,10 @@
 #include <rocksdb/db.h>
 #include <rocksdb/write_batch.h>
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -24,14 +26,19 @@ inline std::string_view view(const rocksdb::Slice& slice) { return {slice.data()
 /// Thread-safe, save `close`.
 class Database {
  public:
+  /// Gets a write-ahead record and its number. Called in order, before `open` returns.
+  using LogVisitor = std::function<Status(std::string_view record, std::uint64_t sequence)>;
   struct Options {
     std::filesystem::path path;
     std::size_t cache_bytes = 8u << 20;
+    LogVisitor visit_log;  ///< an error ends the opening with that error
   };
   using Family = rocksdb::ColumnFamilyHandle;
 
-  /// Opens or makes a RocksDB. Write-ahead records that it finds are then keys of the default family.
+  /// Opens or makes a RocksDB, and visits the records that its write-ahead log still has. They stay there.
   static Result<std::unique_ptr<Database>> open(const Options& options);
+  /// Opens a RocksDB that is there, forgets its write-ahead records, and closes it.
+  static Status drop_log(const Options& options);
   virtual ~Database() = default;
   virtual Status close() = 0;
 
@@ -40,6 +47,11 @@ class Database {
   Family* series() const { return handles_[2]; }
   Family* index() const { return handles_[3]; }
   Family* metadata() const { return handles_[4]; }
+  /// What a checkpoint flushes, chunks first.
+  std::array<Family*, 5> checkpointed() const { return {chunks(), series(), index(), metadata(), state()}; }
+  std::array<Family*, 1> chunk_families() const { return {chunks()}; }
+  /// The log's two anchors, see `append_log`.
+  Family* anchor(std::uint64_t epoch) const { return handles_[5 + epoch % 2]; }
 
   /// Reads a key; `found` false when there is none.
   virtual Status get(Family* family, std::string_view key, std::string& value, bool& found) const = 0;
@@ -47,20 +59,35 @@ class Database {
   virtual Status write(rocksdb::WriteBatch& batch, bool durable = true) = 0;
   virtual std::unique_ptr<rocksdb::Iterator> iterate(Family* family, bool fill_cache = true) const = 0;
   virtual Status flush(Family* family) = 0;
-  /// Switches the default family's memtable, and with it the write-ahead log, and returns before it is on disk.
-  virtual Status begin_state_flush() = 0;
-  /// Waits until everything that `begin_state_flush` switched is on disk.
-  virtual Status wait_for_state_flush() = 0;
+  /// The write-ahead log: records that RocksDB keeps in its own log and in no memtable. An anchor family holds the
+  /// number of the newest record; as long as its memtable is not flushed, RocksDB keeps all log files since the first
+  /// record that was appended with this anchor. So nobody but a checkpoint may ever flush an anchor.
+  virtual Status append_log(Family* anchor, std::string_view record, std::uint64_t sequence) = 0;
+  /// Writes the batch, of keys of the default family, and begins a new log file.
+  virtual Status switch_log(rocksdb::WriteBatch& state_changes) = 0;
+  /// The number that the anchor holds, 0 when none.
+  virtual Result<std::uint64_t> last_sequence(Family* anchor) const = 0;
+  /// Lets the memtable go to disk if it has grown large. Returns before it is there.
+  virtual Status flush_if_large(Family* family) = 0;
   /// The write-ahead log reaches the disk.
   virtual Status sync_log() = 0;
-  /// Drops all keys below `end`, whole files where that is possible.
+  /// Drops all keys below `end`, whole files where that is possible. Their space is free at once.
   virtual Status drop_before(Family* family, std::string_view end) = 0;
+  /// Frees the space of what was deleted between the keys.
+  virtual Status compact(Family* family, std::string_view begin, std::string_view end) = 0;
+  /// A copy in a folder that is not there yet, as the database is now, for `open`. Files are shared where the file
+  /// system can.
+  virtual Status snapshot(const std::filesystem::path& path) const = 0;
   /// Leaves the mode in which RocksDB refuses writes after an error, if its cause is gone.
   virtual Status resume() = 0;
   /// Whether RocksDB refuses writes for an error.
   virtual bool refuses_writes() const = 0;
   /// Of all files that hold the family's keys.
   virtual std::uint64_t file_bytes(Family* family) const = 0;
+  /// Of its keys in a range, about.
+  virtual std::uint64_t range_bytes(Family* family, std::string_view begin, std::string_view end) const = 0;
+  /// Of all files, the log among them. Those that wait to be removed don't count.
+  virtual std::uint64_t total_bytes() const = 0;
   /// RAM of cached blocks, of all families.
   virtual std::uint64_t cache_bytes() const = 0;
 
@@ -73,6 +100,11 @@ class Database {
 
   std::filesystem::path path_;
   std::vector<Family*> handles_;  ///< in the order of the accessors
+};
+
+/// How a store gets its database.
+struct DatabaseOpener {
+  std::function<Result<std::unique_ptr<Database>>(const Database::Options&)> open = Database::open;
 };
 
 }  // namespace pipit

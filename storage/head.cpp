@@ -105,13 +105,16 @@ void Head::remove(Slot slot) {
 void Head::append(Slot slot, TimestampMs time, double value, Epoch epoch) {
   HeadSeries& entry = at(slot);
   OpenChunk& open = entry.open;
-  if (!open.empty() && (entry.epoch != epoch || open.full() || partition_of(time) != partition_of(open.first_time()))) {
-    seal(slot);
+  ++samples_;
+  if (time < partition_begin_ || time - partition_begin_ >= kPartitionMs) {
+    partition_begin_ = partition_start(partition_of(time));
   }
+  const bool same_partition = open.first_time() >= partition_begin_;
+  if (entry.epoch == epoch && same_partition && open.append_repeated(time, value)) return;
+  if (!open.empty() && (entry.epoch != epoch || open.full() || !same_partition)) seal(slot);
   const std::size_t before = open.heap_bytes();
   open.append(time, value);
   chunk_bytes_ += open.heap_bytes() - before;
-  ++samples_;
   entry.epoch = epoch;
   entry.touched = epoch;
   entry.last_unknown = false;

@@ -123,6 +123,7 @@ class Head {
   std::size_t hashed_ = 0;
   std::unordered_map<std::uint32_t, std::vector<Member>> members_;
   std::unordered_map<Slot, std::vector<SealedChunk>> sealed_;
+  TimestampMs partition_begin_ = 0;  // of the partition that the newest append went to
   std::uint64_t series_ = 0;
   std::uint64_t samples_ = 0;
   std::uint64_t chunk_bytes_ = 0;

@@ -141,16 +141,18 @@ inline std::string prefix_end(std::string prefix) {
 }
 
 // Of the default family.
-inline constexpr std::string_view kStateSequence = "log.seq";    ///< the newest write-ahead record
 inline constexpr std::string_view kStateRange = "chunks.range";  ///< oldest and newest time of any stored chunk
 inline constexpr std::string_view kStateHashSeed = "hash.seed";  ///< of the labels' hashes in the index
 inline constexpr std::string_view kStateFormat = "format";       ///< the layout's version
-inline constexpr char kRecordPrefix = 'L';  ///< with a sequence number: a record that a restart or checkpoint kept
+inline constexpr char kTombstonePrefix = 't';                    ///< with a series id: what is deleted of it
 
-inline std::string record_key(std::uint64_t sequence) {
-  std::string key(1, kRecordPrefix);
-  put_big_endian64(key, sequence);
+inline std::string tombstone_key(SeriesId id) {
+  std::string key(1, kTombstonePrefix);
+  put_big_endian64(key, id);
   return key;
 }
+
+/// Of the anchor families: the number of the newest write-ahead record.
+inline constexpr std::string_view kLogSequence = "log.seq";
 
 }  // namespace pipit

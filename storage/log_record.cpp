@@ -21,10 +21,12 @@ std::int64_t predicted(const Predictor& predictor, int scale) {
 
 }  // namespace
 
-void LogRecordWriter::begin(std::uint64_t epoch, std::size_t count, SeriesList list, std::uint64_t list_number) {
+void LogRecordWriter::begin(std::uint64_t epoch, std::uint64_t position, std::size_t count, SeriesList list,
+                            std::uint64_t list_number) {
   bytes_.assign(1, static_cast<char>(kSamplesRecord));
   bytes_ += static_cast<char>(list);
   put_varint(bytes_, epoch);
+  put_varint(bytes_, position);
   put_varint(bytes_, count);
   if (list != SeriesList::inlined) put_varint(bytes_, list_number);
   values_.clear();
@@ -83,7 +85,8 @@ Status LogRecordReader::open(std::string_view record) {
   if (type != kSamplesRecord) {
     return internal_error("write-ahead record of type " + std::to_string(type) + ", which this version does not know");
   }
-  if (!reader.byte(flags) || !reader.varint(epoch_) || !reader.varint(count)) return damaged;
+  if (!reader.byte(flags) || !reader.varint(epoch_) || !reader.varint(position_) || !reader.varint(count))
+    return damaged;
   // A sample takes a bit at least.
   if ((flags & ~(kListMask | kSharedTime)) != 0 || (flags & kListMask) > 2 || count > record.size() * 8) return damaged;
   count_ = static_cast<std::size_t>(count);

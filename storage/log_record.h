@@ -34,8 +34,9 @@ enum class SeriesList : std::uint8_t {
 
 class LogRecordWriter {
  public:
-  /// Starts a record of `count` samples.
-  void begin(std::uint64_t epoch, std::size_t count, SeriesList list, std::uint64_t list_number);
+  /// Starts a record of `count` samples, which has `position` records of the same epoch before it.
+  void begin(std::uint64_t epoch, std::uint64_t position, std::size_t count, SeriesList list,
+             std::uint64_t list_number);
   /// One a sample, unless the list is known.
   void add_id(SeriesId id);
   /// One for all samples, or one a sample.
@@ -59,6 +60,7 @@ class LogRecordReader {
   Status open(std::string_view record);
 
   std::uint64_t epoch() const { return epoch_; }
+  std::uint64_t position() const { return position_; }
   std::size_t count() const { return count_; }
   SeriesList list() const { return list_; }
   std::uint64_t list_number() const { return list_number_; }
@@ -73,6 +75,7 @@ class LogRecordReader {
   bool read_times(ByteReader& reader, bool shared);
 
   std::uint64_t epoch_ = 0;
+  std::uint64_t position_ = 0;
   std::size_t count_ = 0;
   SeriesList list_ = SeriesList::inlined;
   std::uint64_t list_number_ = 0;

@@ -192,10 +192,8 @@ void OpenChunk::clear() {
   escapes_ = 0;
 }
 
-std::size_t OpenChunk::heap_bytes() const {
-  std::size_t bytes = value_capacity_ > kInline ? value_capacity_ + sizeof(void*) : 0;
-  if (listed_) bytes += sizeof(ListedTimes) + listed_->tokens.capacity() + 2 * sizeof(void*);
-  return bytes;
+std::size_t OpenChunk::listed_bytes() const {
+  return sizeof(ListedTimes) + listed_->tokens.capacity() + 2 * sizeof(void*);
 }
 
 void OpenChunk::release() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -22,6 +23,15 @@ class OpenChunk {
 
   /// REQUIRES: empty(), or time > last_time() and !full().
   void append(TimestampMs time, double value);
+  /// The common case of `append`, the last value again and on schedule. False, and nothing done, when it is not that.
+  bool append_repeated(TimestampMs time, double value) {
+    if (std::bit_cast<std::uint64_t>(value) != last_bits_ || count_ < 2 || listed_ || full()) return false;
+    if (static_cast<std::uint64_t>(time) - static_cast<std::uint64_t>(last_time_) != interval_) return false;
+    last_time_ = time;
+    ++run_;
+    ++count_;
+    return true;
+  }
   /// Appends the samples so far to `out` as a chunk, as they are encoded. REQUIRES: !empty().
   void copy_to(std::string& out) const;
   /// The same in the smallest encoding. Remembers the scale it found for the samples to come. REQUIRES: !empty().
@@ -43,7 +53,9 @@ class OpenChunk {
   /// Of the decimals so far, or -1: a hint at how the next value can be written.
   int scale() const { return scale_; }
   /// Bytes outside of this object.
-  std::size_t heap_bytes() const;
+  std::size_t heap_bytes() const {
+    return (value_capacity_ > kInline ? value_capacity_ + sizeof(void*) : 0) + (listed_ ? listed_bytes() : 0);
+  }
 
   /// Keeps the encoded sizes below 64 KiB at the worst, and the time to decode an open chunk short.
   static constexpr std::uint32_t kMaxSamples = 2048;
@@ -67,6 +79,7 @@ class OpenChunk {
   void append_token(const std::uint8_t* token, std::size_t size);
   std::uint8_t* data() { return value_capacity_ > kInline ? heap_ : inline_; }
   const std::uint8_t* data() const { return value_capacity_ > kInline ? heap_ : inline_; }
+  std::size_t listed_bytes() const;
   void release();
 
   TimestampMs first_time_ = 0;

@@ -1,4 +1,4 @@
-// Start after a crash: write-ahead records, which Database::open has made keys, become the head again.
+// Start after a crash: the write-ahead records become the head again, while RocksDB reads its log.
 
 #include <bit>
 
@@ -6,40 +6,50 @@
 
 namespace pipit {
 
-Status StoreCore::replay() {
-  auto it = database_->iterate(database_->state(), false);
-  for (it->Seek(slice(record_key(0))); it->Valid(); it->Next()) {
-    const std::string_view key = view(it->key());
-    if (key.size() != 1 + sizeof(std::uint64_t) || key[0] != kRecordPrefix) break;
-    const std::uint64_t sequence = big_endian64(key.data() + 1);
-    if (Status status = replay_record(view(it->value())); !status.ok()) {
-      return internal_error(status.error().message + " (number " + std::to_string(sequence) + ", in " +
-                            options_.path.string() + ")");
-    }
-    kept_.push_back(sequence);
-    sequence_ = std::max(sequence_, sequence);
-    log_bytes_ += it->value().size();
-    ++replayed_records_;
+/// RocksDB may still have the end of an epoch that is in chunks: it keeps a log file for what comes later in it. An
+/// epoch without its beginning is therefore skipped, unless it is the newest, which is never without.
+Status StoreCore::replay_record(std::string_view bytes, std::uint64_t sequence) {
+  if (sequence_ != 0 && sequence <= sequence_) return {};
+  if (sequence_ != 0 && sequence != sequence_ + 1) {
+    return internal_error("write-ahead records " + std::to_string(sequence_ + 1) + " to " +
+                          std::to_string(sequence - 1) + " are missing");
   }
-  if (!it->status().ok()) return database_->error(it->status(), "read");
+  LogRecordReader& record = replay_reader_;
+  Status status = record.open(bytes);
+  if (status.ok() && record.epoch() != epoch_) {
+    replay_lists_.clear();
+    // A cut lies between two epochs, and its checkpoint had not ended.
+    cut_pending_ = replayed_records_ != 0;
+    epoch_ = static_cast<Epoch>(record.epoch());
+  }
+  epoch_begin_ = sequence - record.position();
+  if (replayed_records_ == 0 && status.ok() && record.position() != 0) {
+    sequence_ = sequence;
+    return {};
+  }
+  if (status.ok()) status = find_replay_slots(record);
+  if (status.ok()) status = replay_samples(record);
+  if (!status.ok()) return internal_error(status.error().message + ", number " + std::to_string(sequence));
+  sequence_ = sequence;
+  log_bytes_ += bytes.size();
+  ++replayed_records_;
+  return {};
+}
+
+Status StoreCore::end_replay() {
+  if (replayed_records_ == 0 && sequence_ != 0) {
+    return internal_error("the data folder " + options_.path.string() +
+                          " is damaged: the oldest write-ahead records, up to number " + std::to_string(epoch_begin_) +
+                          ", are missing. Restore the *.log files from a copy, or move the folder away to start anew");
+  }
   for (const auto& [number, slots] : replay_lists_) {
     next_list_ = std::max(next_list_, static_cast<std::uint32_t>(number) + 1);
   }
   replay_lists_ = {};
   replay_slots_ = {};
   replay_values_ = {};
+  replay_reader_ = {};
   return {};
-}
-
-Status StoreCore::replay_record(std::string_view bytes) {
-  LogRecordReader record;
-  if (Status status = record.open(bytes); !status.ok()) return status;
-  if (record.epoch() != epoch_) {
-    replay_lists_.clear();
-    epoch_ = static_cast<Epoch>(record.epoch());
-  }
-  if (Status status = find_replay_slots(record); !status.ok()) return status;
-  return replay_samples(record);
 }
 
 Status StoreCore::find_replay_slots(const LogRecordReader& record) {
@@ -61,7 +71,8 @@ Status StoreCore::find_replay_slots(const LogRecordReader& record) {
   return {};
 }
 
-/// All values are read before the first is applied, as they were written.
+/// All values are read before the first is applied, as they were written. What a checkpoint wrote before it was cut
+/// short comes again here and again to the disk, under the same keys.
 Status StoreCore::replay_samples(LogRecordReader& record) {
   const std::size_t count = record.count();
   replay_values_.resize(count);
@@ -72,18 +83,10 @@ Status StoreCore::replay_samples(LogRecordReader& record) {
     }
   }
   for (std::size_t i = 0; i < count; ++i) {
-    HeadSeries& entry = head_.at(replay_slots_[i]);
     const TimestampMs time = record.time(i);
-    if (entry.last_unknown && time <= stored_.max) {
-      if (Status status = know_last(entry); !status.ok()) return status;
-    }
-    if (time > entry.open.last_time()) {
+    if (time > head_.at(replay_slots_[i]).open.last_time()) {
       head_.append(replay_slots_[i], time, replay_values_[i], epoch_);
       recent_.add(time);
-    } else if (entry.open.empty()) {
-      // A checkpoint wrote it to a chunk and died before it could say so. The next records build on its value.
-      entry.open.remember(entry.open.last_time(), std::bit_cast<std::uint64_t>(replay_values_[i]));
-      entry.epoch = epoch_;
     }
   }
   return {};

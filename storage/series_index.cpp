@@ -150,7 +150,8 @@ Status SeriesIndex::write_pending() {
   if (Status status = database_.write(batch); !status.ok()) return status;
   for (const auto& [name, metric] : pending_.metrics) metric->is_new = false;
   pending_ = {};
-  return {};
+  if (Status status = database_.flush_if_large(index); !status.ok()) return status;
+  return database_.flush_if_large(database_.series());
 }
 
 Status SeriesIndex::add_activity(std::uint32_t metric, const std::map<Window, PostingRuns>& windows) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "storage/open_store.h"
 #include "storage/series_cursor.h"
 #include "storage/store_core.h"
 
@@ -11,21 +12,24 @@ Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Store::~Store() = default;
 
 Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options, MetricsRegistry& metrics) {
-  auto database = Database::open({options.path, options.cache_bytes});
-  if (!database.ok()) return database.error();
-  return open_store(std::move(*database), options, metrics);
+  return open_store(DatabaseOpener(), options, metrics);
 }
 
-Result<std::unique_ptr<Store>> open_store(std::unique_ptr<Database> database, const StoreOptions& options,
+Result<std::unique_ptr<Store>> open_store(const DatabaseOpener& opener, const StoreOptions& options,
                                           MetricsRegistry& metrics) {
   auto impl = std::make_unique<Store::Impl>(options, metrics);
-  if (Status status = impl->open(std::move(database)); !status.ok()) return status.error();
+  if (Status status = impl->open(opener); !status.ok()) return status.error();
   return std::unique_ptr<Store>(new Store(std::move(impl)));
 }
 
 Status Store::close() { return impl_->close(); }
 Status Store::checkpoint() { return impl_->checkpoint(); }
 Status Store::apply_retention(TimestampMs now) { return impl_->apply_retention(now); }
+Status Store::delete_series(MatcherSets matcher_sets, TimestampMs min_time, TimestampMs max_time) {
+  return impl_->delete_series(matcher_sets, min_time, max_time);
+}
+Status Store::clean_tombstones() { return impl_->clean_tombstones(); }
+Result<std::string> Store::snapshot(bool skip_head) { return impl_->snapshot(skip_head); }
 StoreStats Store::stats() const { return impl_->stats(); }
 
 Result<SeriesRef> Store::series(const Labels& labels) { return impl_->series_ref(labels); }

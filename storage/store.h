@@ -10,7 +10,7 @@
 
 namespace pipit {
 
-class Database;
+struct DatabaseOpener;
 class MetricsRegistry;
 
 struct StoreOptions {
@@ -51,6 +51,16 @@ class Store final : public Appender, public Queryable {
   Status apply_retention(TimestampMs now);
   StoreStats stats() const;
 
+  /// Hides all samples so far of the series that one of the sets selects, between the times, both included; they survive
+  /// no restart and come back by no append. `clean_tombstones` takes them from the disk. No sets, no deletion.
+  Status delete_series(MatcherSets matcher_sets, TimestampMs min_time, TimestampMs max_time);
+  /// Removes from the disk what was deleted before the call, and series that have no sample left. Takes as long as
+  /// rewriting their days does.
+  Status clean_tombstones();
+  /// Makes a copy that a store opens as its own, in `<folder above path>/snapshots/<name>`, and returns the name. Everything
+  /// acknowledged before the call is in it, or with `skip_head` what is no longer in the write-ahead log alone.
+  Result<std::string> snapshot(bool skip_head);
+
   // Appender
   Result<SeriesRef> series(const Labels& labels) override;
   void find_encoded(std::span<const std::string_view> encodings, std::span<SeriesRef> refs) const override;
@@ -69,7 +79,7 @@ class Store final : public Appender, public Queryable {
 
  private:
   class Impl;
-  friend Result<std::unique_ptr<Store>> open_store(std::unique_ptr<Database>, const StoreOptions&, MetricsRegistry&);
+  friend Result<std::unique_ptr<Store>> open_store(const DatabaseOpener&, const StoreOptions&, MetricsRegistry&);
   explicit Store(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

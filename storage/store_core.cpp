@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 /// How long samples may stay in RAM alone; the log has them, but a restart reads it.
 constexpr auto kCheckpointInterval = 2h;
 /// How much a restart may have to replay.
-constexpr std::uint64_t kMaxLogBytes = 32 << 20;
+constexpr std::uint64_t kMaxLogBytes = 16 << 20;
 /// A head of many series gets room for chunks that are worth writing.
 constexpr std::uint64_t kMinBytesPerSeries = 48;
 /// What a power failure may cost. The death of the process costs nothing.
@@ -52,20 +52,26 @@ StoreCore::StoreCore(const StoreOptions& options, MetricsRegistry& metrics)
 
 StoreCore::~StoreCore() { (void)close(); }
 
-Status StoreCore::open(std::unique_ptr<Database> database) {
-  database_ = std::move(database);
+Status StoreCore::open(const DatabaseOpener& opener) {
   const auto start = Clock::now();
+  auto database = opener.open({options_.path, options_.cache_bytes, [this](auto record, std::uint64_t sequence) {
+                                 return replay_record(record, sequence);
+                               }});
+  if (!database.ok()) return database.error();
+  database_ = std::move(*database);
+  if (Status status = end_replay(); !status.ok()) return status;
   if (Status status = load_state(); !status.ok()) return status;
   if (Status status = load_partitions(); !status.ok()) return status;
   if (Status status = index_->load(); !status.ok()) return status;
-  if (Status status = replay(); !status.ok()) return status;
+  if (Status status = load_tombstones(); !status.ok()) return status;
+  remove_unfinished_snapshots();
   replay_time_ = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count();
   if (replayed_records_ != 0) {
     log_info("replayed write-ahead records",
              {{"records", replayed_records_}, {"series", head_.series()}, {"milliseconds", replay_time_}});
   }
   epoch_starts_.emplace_back(epoch_, Clock::now());
-  if (Status status = occupy_memtable(); !status.ok()) return status;
+  if (Status status = occupy_anchor(); !status.ok()) return status;
   open_ = true;
   register_metrics();
   background_ = std::thread([this] { run_background(); });
@@ -99,8 +105,12 @@ Status StoreCore::load_state() {
     if (Status status = database_->write(batch); !status.ok()) return status;
   }
   index_ = std::make_unique<SeriesIndex>(*database_, seed);
-  if (Status status = database_->get(state, kStateSequence, value, found); !status.ok()) return status;
-  if (found && value.size() == 8) sequence_ = big_endian64(value.data());
+  for (const std::uint64_t epoch : {0, 1}) {
+    auto sequence = database_->last_sequence(database_->anchor(epoch));
+    if (!sequence.ok()) return sequence.error();
+    sequence_ = std::max(sequence_, *sequence);
+  }
+  if (replayed_records_ == 0) epoch_begin_ = sequence_ + 1;
   if (Status status = database_->get(state, kStateRange, value, found); !status.ok()) return status;
   std::uint64_t min;
   std::uint64_t max;
@@ -135,6 +145,9 @@ void StoreCore::register_metrics() {
   gauge("pipit_storage_head_series", "Series in RAM.", [](const StoreStats& s) { return s.head_series; });
   gauge("pipit_storage_head_samples", "Samples in RAM.", [](const StoreStats& s) { return s.head_samples; });
   gauge("pipit_storage_head_bytes", "RAM of the head.", [](const StoreStats& s) { return s.head_bytes; });
+  metrics_.callback(this, MetricType::gauge, "pipit_storage_tombstone_series",
+                    "Series with deleted samples that are still on disk.",
+                    [this] { return static_cast<double>(tombstones_.load()); });
   const auto bytes = [&](std::string_view name, std::string_view help, auto read) {
     metrics_.callback(this, MetricType::gauge, name, help,
                       [this, read] { return static_cast<double>(read(*database_)); });
@@ -143,6 +156,8 @@ void StoreCore::register_metrics() {
         [](const Database& d) { return d.file_bytes(d.chunks()); });
   bytes("pipit_storage_index_file_bytes", "Size of the files that hold the index.",
         [](const Database& d) { return d.file_bytes(d.index()); });
+  bytes("pipit_storage_file_bytes", "Size of all files of the store.",
+        [](const Database& d) { return d.total_bytes(); });
   bytes("pipit_storage_block_cache_bytes", "RAM of the block cache in use.",
         [](const Database& d) { return d.cache_bytes(); });
   metrics_.callback(this, MetricType::gauge, "pipit_storage_log_bytes",
@@ -236,20 +251,15 @@ Status StoreCore::resume() {
     std::lock_guard commit_lock(commit_mutex_);
     begin_epoch();  // records from now on must not build on those that the log is about to lose
     if (Status status = database_->resume(); !status.ok()) return status;
-    if (Status status = occupy_memtable(); !status.ok()) return status;
+    cut_pending_ = false;
+    if (Status status = occupy_anchor(); !status.ok()) return status;
   }
   return checkpoint();
 }
 
 /// RocksDB resumes on a new log only if some memtable has something to flush; on the one that failed, the next write
-/// would stop the program. So the default family's memtable is never empty.
-Status StoreCore::occupy_memtable() {
-  rocksdb::WriteBatch batch;
-  std::string sequence;
-  put_big_endian64(sequence, sequence_);
-  batch.Put(database_->state(), slice(kStateSequence), sequence);
-  return database_->write(batch, false);
-}
+/// would stop the program. So the epoch's anchor is never empty.
+Status StoreCore::occupy_anchor() { return database_->append_log(database_->anchor(epoch_), {}, sequence_); }
 
 bool StoreCore::checkpoint_is_due(Clock::time_point now) const {
   if (now - last_attempt_ < kRetryInterval) return false;

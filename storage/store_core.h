@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -15,10 +16,12 @@
 #include <vector>
 
 #include "storage/database.h"
+#include "storage/expiry.h"
 #include "storage/head.h"
 #include "storage/log_record.h"
 #include "storage/series_index.h"
 #include "storage/store.h"
+#include "storage/tombstones.h"
 #include "telemetry/metrics.h"
 
 namespace pipit {
@@ -57,10 +60,13 @@ class StoreCore {
   ~StoreCore();
   StoreCore(const StoreCore&) = delete;
 
-  Status open(std::unique_ptr<Database> database);
+  Status open(const DatabaseOpener& opener);
   Status close();
   Status checkpoint();
   Status apply_retention(TimestampMs now);
+  Status delete_series(Queryable::MatcherSets sets, TimestampMs min_time, TimestampMs max_time);
+  Status clean_tombstones();
+  Result<std::string> snapshot(bool skip_head);
   StoreStats stats() const;
 
   Result<SeriesRef> series_ref(const Labels& labels);
@@ -87,6 +93,8 @@ class StoreCore {
   std::uint64_t departures() const;
   /// The part of a range that chunks on disk may have samples in; empty when first > second.
   std::pair<TimestampMs, TimestampMs> stored_range(TimestampMs min_time, TimestampMs max_time) const;
+  /// Whether anything is deleted that is still on disk or in RAM.
+  bool has_tombstones() const { return tombstones_ != 0; }
   /// Those that have chunks on disk and touch the range.
   std::vector<Partition> partitions(TimestampMs min_time, TimestampMs max_time) const;
 
@@ -104,10 +112,6 @@ class StoreCore {
       max = std::max(max, other.max);
     }
   };
-  struct KeptRecord {
-    std::uint64_t sequence;
-    std::string bytes;
-  };
 
   // open and close (store_core.cpp)
   Status load_state();
@@ -116,12 +120,12 @@ class StoreCore {
   void run_background();
   void tick(Clock::time_point now);
   Status resume();
-  Status occupy_memtable();
+  Status occupy_anchor();
   bool checkpoint_is_due(Clock::time_point now) const;
 
   // replay (replay.cpp)
-  Status replay();
-  Status replay_record(std::string_view bytes);
+  Status end_replay();
+  Status replay_record(std::string_view bytes, std::uint64_t sequence);
   Status find_replay_slots(const LogRecordReader& record);
   Status replay_samples(LogRecordReader& record);
 
@@ -133,17 +137,33 @@ class StoreCore {
   Status know_last(HeadSeries& entry);
 
   // checkpoint (checkpoint.cpp)
+  Status move_head_to_disk();
   Status begin_checkpoint();
   void begin_epoch();
   Status write_chunks(Epoch before);
   Status write_members(std::uint32_t metric, std::span<const Head::Member> members, Epoch before, Epoch live_from);
-  Status finish_checkpoint();
   Epoch oldest_live_epoch() const;
 
   // which series had samples when (activity.cpp)
   Status write_activity(Epoch before);
   template <class Visit>
   void visit_head_ranges(Head::Slot slot, Epoch before, Visit visit) const;
+
+  // deletion (deletion.cpp)
+  using KeyRanges = std::map<std::pair<std::size_t, Partition>, std::pair<std::string, std::string>>;
+  Status load_tombstones();
+  Status bury(std::vector<MetricSelection> selections, TimestampMs min_time, TimestampMs max_time);
+  Result<bool> add_tombstone(SeriesId id, DeletedInterval interval, rocksdb::WriteBatch& batch) const;
+  Status rewrite_chunks(TombstoneReader& tombstones, KeyRanges& touched);
+  Status rewrite_day(std::size_t family_number, Partition day, SeriesId id, const DeletedIntervals& intervals,
+                     KeyRanges& touched);
+  Status drop_tombstones(TombstoneReader& tombstones);
+  Status forget_empty_series(std::span<const SeriesId> ids);
+  Result<bool> has_chunks(SeriesId id) const;
+
+  // snapshot (snapshot.cpp)
+  std::filesystem::path snapshot_folder() const;
+  void remove_unfinished_snapshots() const;
 
   // retention (retention.cpp)
   Status drop_before(Partition keep_from);
@@ -169,19 +189,19 @@ class StoreCore {
   std::set<Partition> partitions_;
   std::uint64_t departures_ = 0;
 
+  std::atomic<std::uint64_t> tombstones_ = 0;  // series that have some; changed under checkpoint_mutex_
   std::atomic<bool> open_ = false;  // changed under commit_mutex_
 
   // Under commit_mutex_.
   std::uint64_t sequence_ = 0;
   Epoch epoch_ = 1;
+  std::uint64_t epoch_begin_ = 1;  // number of the epoch's first record
   std::deque<std::pair<Epoch, Clock::time_point>> epoch_starts_;
-  std::vector<std::uint64_t> kept_;   // sequence numbers of records that are keys of the default family
-  bool retaining_ = false;            // a checkpoint runs
-  std::vector<KeptRecord> retained_;  // records since its cut
-  std::uint64_t log_bytes_ = 0;       // since the last cut
-  bool log_dirty_ = false;            // since the last sync
+  bool cut_pending_ = false;         // there was a cut, and the checkpoint that made it did not come to its end
+  std::uint64_t log_bytes_ = 0;      // since the last cut
+  std::uint64_t old_log_bytes_ = 0;  // of these, what a checkpoint is about to make superfluous
+  bool log_dirty_ = false;           // since the last sync
   LogRecordWriter record_;
-  rocksdb::WriteBatch batch_;
   std::unordered_map<std::uint64_t, std::uint32_t> lists_;  // hash of handles -> list number, 0 when seen once
   std::uint32_t next_list_ = 1;
   std::vector<Head::Slot> slots_;        // of the batch's accepted samples
@@ -191,9 +211,9 @@ class StoreCore {
 
   // During open.
   std::unordered_map<std::uint64_t, std::vector<Head::Slot>> replay_lists_;
-  Epoch replay_epoch_ = 0;
   std::vector<Head::Slot> replay_slots_;
   std::vector<double> replay_values_;
+  LogRecordReader replay_reader_;
   std::uint64_t replayed_records_ = 0;
   DurationMs replay_time_ = 0;
 
@@ -223,9 +243,5 @@ class Store::Impl final : public StoreCore {
  public:
   using StoreCore::StoreCore;
 };
-
-/// A store over a database that is open: what Store::open does with RocksDB, tests do with their stand-in.
-Result<std::unique_ptr<Store>> open_store(std::unique_ptr<Database> database, const StoreOptions& options,
-                                          MetricsRegistry& metrics);
 
 }  // namespace pipit

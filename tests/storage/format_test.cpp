@@ -64,7 +64,7 @@ TEST(Format, TheDocumentedRecord) {
   EXPECT_EQ(reader.epoch(), 1u);
   EXPECT_EQ(std::vector<SeriesId>(reader.ids().begin(), reader.ids().end()), ids);
   LogRecordWriter writer;
-  writer.begin(1, 3, SeriesList::inlined, 0);
+  writer.begin(1, 0, 3, SeriesList::inlined, 0);
   for (const SeriesId id : ids) writer.add_id(id);
   writer.set_times(std::vector<TimestampMs>{kTime});
   for (std::size_t i = 0; i < values.size(); ++i) {
@@ -111,7 +111,7 @@ TEST(Format, RecordsComeBackAsTheyWere) {
                             random() % 4 != 0, static_cast<int>(random() % 17) - 1});
     }
     if (random() % 2 == 0) times.resize(1);
-    writer.begin(random(), count, list, random());
+    writer.begin(random(), random(), count, list, random());
     if (list != SeriesList::known) {
       for (const SeriesId id : ids) writer.add_id(id);
     }

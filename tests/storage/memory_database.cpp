@@ -174,9 +174,28 @@ class MemoryDatabase final : public Database {
     });
     return {};
   }
+  Status compact(Family*, std::string_view, std::string_view) override { return {}; }
+  /// A folder, so that a caller finds what it made.
+  Status snapshot(const std::filesystem::path& path) const override {
+    std::filesystem::create_directory(path);
+    return {};
+  }
   Status resume() override { return {}; }
   bool refuses_writes() const override { return false; }
   std::uint64_t file_bytes(Family* family) const override { return disk_->bytes(family->GetID()); }
+  std::uint64_t range_bytes(Family* family, std::string_view begin, std::string_view end) const override {
+    const std::shared_ptr<const Map> map = disk_->look(family->GetID());
+    std::uint64_t bytes = 0;
+    for (auto it = map->lower_bound(begin); it != map->lower_bound(end); ++it) {
+      bytes += it->first.size() + it->second->size();
+    }
+    return bytes;
+  }
+  std::uint64_t total_bytes() const override {
+    std::uint64_t bytes = 0;
+    for (const auto& family : families_) bytes += disk_->bytes(family->GetID());
+    return bytes;
+  }
   std::uint64_t cache_bytes() const override { return 0; }
 
  private:
