@@ -6,6 +6,7 @@
 
 #include "storage/coding.h"
 #include "storage/decimal.h"
+#include "storage/packed_values.h"
 #include "storage/tokens.h"
 
 namespace pipit {
@@ -61,26 +62,6 @@ std::string encode_times(std::span<const TimestampMs> times) {
     last = step;
   }
   return tokens.bytes();
-}
-
-/// The scale that fits all but the special values and a few strays; -1 when there is none.
-int common_scale(std::span<const double> values) {
-  int scale = 0;
-  std::size_t strays = 0;
-  std::uint64_t last = ~std::bit_cast<std::uint64_t>(values[0]);
-  for (const double value : values) {
-    const auto bits = std::bit_cast<std::uint64_t>(value);
-    std::int64_t n;
-    if (bits == last || is_special(value) || to_decimal(value, scale, n)) continue;
-    last = bits;
-    const int wanted = find_decimal_scale(value, scale + 1);
-    if (wanted >= 0) {
-      scale = wanted;
-    } else if (++strays > 2 + values.size() / 8) {
-      return -1;
-    }
-  }
-  return scale;
 }
 
 struct Decimals {
@@ -267,6 +248,31 @@ bool decode_decimals(std::string_view body, std::uint32_t count, bool with_unit,
   return read_tokens<double>(tokens, out, count, first, take, escape);
 }
 
+std::optional<ChunkSummary> summarize(std::span<const double> values) {
+  ChunkSummary found;
+  bool integers = true;
+  double sum = 0;
+  for (const double value : values) {
+    if (is_stale_nan(value)) continue;
+    if (is_special(value)) return std::nullopt;
+    std::int64_t n;
+    integers = integers && to_decimal(value, 0, n);
+    sum += value;
+    if (found.count++ == 0) {
+      found.first = found.last = found.min = found.max = value;
+      continue;
+    }
+    if (value != found.last) ++found.changes;
+    if (value < found.last) ++found.resets;
+    found.min = std::min(found.min, value);
+    found.max = std::max(found.max, value);
+    found.last = value;
+  }
+  if (found.count == 0) return std::nullopt;
+  if (integers && exact_sum(found)) found.sum = sum;
+  return found;
+}
+
 bool decode_values(const ChunkHeader& header, std::string_view body, double* out) {
   switch (static_cast<ValueEncoding>(header.layout & 0x0f)) {
     case ValueEncoding::decimal:
@@ -279,6 +285,8 @@ bool decode_values(const ChunkHeader& header, std::string_view body, double* out
       const auto escape = [&](std::uint64_t value) { return std::bit_cast<double>(bits = value); };
       return read_tokens<double>(body, out, header.count, 0.0, take, escape);
     }
+    case ValueEncoding::packed:
+      return decode_packed_values(body, header.count, out);
     case ValueEncoding::raw:
       if (body.size() != header.count * sizeof(double)) return false;
       std::memcpy(out, body.data(), body.size());
@@ -287,25 +295,43 @@ bool decode_values(const ChunkHeader& header, std::string_view body, double* out
   return false;
 }
 
+/// All of a chunk but its values; the layout byte is still without their encoding.
+std::string begin_chunk(std::span<const TimestampMs> times) {
+  std::string chunk;
+  chunk.reserve(16 + times.size());
+  chunk += static_cast<char>(kFloatChunk);
+  const bool even = evenly_spaced(times);
+  chunk += static_cast<char>(even ? 0 : kListedTimes);
+  put_varint(chunk, times.size());
+  put_varint(chunk, static_cast<std::uint64_t>(times.back()) - static_cast<std::uint64_t>(times.front()));
+  if (!even) put_text(chunk, encode_times(times));
+  return chunk;
+}
+
+void set_encoding(std::string& chunk, ValueEncoding encoding) {
+  chunk[1] = static_cast<char>(chunk[1] | static_cast<char>(encoding));
+}
+
 }  // namespace
 
 std::string encode_chunk(std::span<const TimestampMs> times, std::span<const double> values, int* scale_hint) {
   const int scale = common_scale(values);
   if (scale_hint != nullptr) *scale_hint = scale;
-  std::string chunk;
-  chunk.reserve(16 + times.size());
-  chunk += static_cast<char>(kFloatChunk);
-  chunk += '\0';  // the layout, known below
-  put_varint(chunk, times.size());
-  put_varint(chunk, static_cast<std::uint64_t>(times.back()) - static_cast<std::uint64_t>(times.front()));
-  std::uint8_t layout = 0;
-  if (!evenly_spaced(times)) {
-    layout |= kListedTimes;
-    put_text(chunk, encode_times(times));
-  }
-  layout |= static_cast<std::uint8_t>(append_values(chunk, values, scale));
-  chunk[1] = static_cast<char>(layout);
+  std::string chunk = begin_chunk(times);
+  set_encoding(chunk, append_values(chunk, values, scale));
   return chunk;
+}
+
+std::string encode_merged_chunk(std::span<const TimestampMs> times, std::span<const double> values,
+                                PackedValuesEncoder& encoder) {
+  std::string chunk = begin_chunk(times);
+  if (!encoder.encode(values, chunk)) return encode_chunk(times, values);
+  set_encoding(chunk, ValueEncoding::packed);
+  // Tokens win where little changes, or where no two values have anything in common.
+  const bool regular = encoder.changes() * 4 > values.size() && chunk.size() < values.size() * 4;
+  if (regular) return chunk;
+  std::string tokens = encode_chunk(times, values);
+  return tokens.size() < chunk.size() ? tokens : chunk;
 }
 
 Result<ChunkHeader> read_chunk_header(std::string_view chunk, TimestampMs start) {
@@ -348,6 +374,22 @@ Status decode_chunk(std::string_view chunk, TimestampMs start, std::vector<Times
   auto header = read_chunk_header(chunk, start);
   if (!header.ok()) return header.error();
   return decode_chunk(*header, times, values);
+}
+
+Result<std::optional<ChunkSummary>> summarize_chunk(const ChunkHeader& header) {
+  std::optional<ChunkSummary> summary;
+  if (static_cast<ValueEncoding>(header.layout & 0x0f) == ValueEncoding::packed) {
+    ByteReader body(header.body);
+    std::string_view times;
+    const bool good = (header.layout & kListedTimes) == 0 || body.text(times);
+    if (!good || !read_packed_summary(body.rest(), header.count, summary)) return damaged("its summary can't be read");
+    return summary;
+  }
+  // Other encodings are of chunks that are short, or say little.
+  std::vector<TimestampMs> times;
+  std::vector<double> values;
+  if (Status status = decode_chunk(header, times, values); !status.ok()) return status.error();
+  return summarize(values);
 }
 
 }  // namespace pipit

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,6 +25,7 @@ enum class ValueEncoding : std::uint8_t {
   decimal_unit = 1,  ///< the same, deltas divided by a common factor
   bits = 2,          ///< deltas of the doubles' bit patterns
   raw = 3,           ///< eight bytes a value
+  packed = 4,        ///< a summary and entropy-coded integers (packed_values.h)
 };
 
 /// Bit of the layout byte: timestamps are listed; otherwise they are evenly spaced.
@@ -40,9 +42,29 @@ struct ChunkHeader {
   std::string_view body;  ///< of the bytes that were read
 };
 
+/// What a chunk says of its samples, stale markers aside, without their being decoded.
+struct ChunkSummary {
+  std::uint32_t count = 0;  ///< when it is the header's, the first and last sample are at the chunk's start and end
+  double first = 0;
+  double last = 0;
+  double min = 0;
+  double max = 0;
+  std::uint32_t changes = 0;  ///< samples that differ from the one before
+  std::uint32_t resets = 0;   ///< samples that are less than the one before
+  std::optional<double> sum;  ///< where doubles add up to it in any order
+};
+
+class PackedValuesEncoder;
+
 /// REQUIRES: the same number of times and values, at least one, times strictly increasing.
 /// Chooses the smallest encoding; `scale_hint`, when given, gets the decimal scale it found.
 std::string encode_chunk(std::span<const TimestampMs> times, std::span<const double> values, int* scale_hint = nullptr);
+
+/// The same for a chunk that is written once and read often: smaller, summarised, and several times as long in the
+/// making. REQUIRES: at most kMaxMergedSamples samples besides.
+std::string encode_merged_chunk(std::span<const TimestampMs> times, std::span<const double> values,
+                                PackedValuesEncoder& encoder);
+inline constexpr std::size_t kMaxMergedSamples = 8192;
 
 /// Errors: internal when the bytes are no chunk, or one of a type that this version does not know.
 Result<ChunkHeader> read_chunk_header(std::string_view chunk, TimestampMs start);
@@ -52,5 +74,9 @@ Result<ChunkHeader> read_chunk_header(std::string_view chunk, TimestampMs start)
 Status decode_chunk(const ChunkHeader& header, std::vector<TimestampMs>& times, std::vector<double>& values);
 Status decode_chunk(std::string_view chunk, TimestampMs start, std::vector<TimestampMs>& times,
                     std::vector<double>& values);
+
+/// Empty when a number that isn't plain is among the values (NaN, an infinity, -0, or a decimal too long for the
+/// others' scale) or nothing but stale markers. Errors: internal when the bytes are damaged.
+Result<std::optional<ChunkSummary>> summarize_chunk(const ChunkHeader& header);
 
 }  // namespace pipit

@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <span>
 
 namespace pipit {
 
@@ -25,13 +26,10 @@ inline bool to_decimal(double value, int scale, std::int64_t& n) {
 }
 
 /// The smallest scale of at least `from` at which `value` is a decimal, or -1.
-inline int find_decimal_scale(double value, int from = 0) {
-  std::int64_t n;
-  for (int scale = from; scale <= kMaxDecimalScale; ++scale) {
-    if (to_decimal(value, scale, n)) return scale;
-  }
-  return -1;
-}
+int find_decimal_scale(double value, int from = 0);
+
+/// The scale that fits all but the special values and a few strays; -1 when there is none. REQUIRES: a value.
+int common_scale(std::span<const double> values);
 
 /// Values that no scale fits and that say nothing about the scale of their neighbours.
 inline bool is_special(double value) {

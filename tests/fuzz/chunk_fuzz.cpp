@@ -11,6 +11,7 @@
 #include "storage/chunk.h"
 #include "storage/log_record.h"
 #include "storage/open_chunk.h"
+#include "storage/packed_values.h"
 #include "storage/postings.h"
 
 namespace pipit {
@@ -31,6 +32,14 @@ void decode_anything(std::string_view bytes) {
     require(times.size() == values.size() && !times.empty());
     require(std::adjacent_find(times.begin(), times.end(), std::greater_equal<>()) == times.end());
   }
+  if (const auto header = read_chunk_header(bytes, 1000); header.ok()) (void)summarize_chunk(*header).ok();
+  // What follows the header of a packed chunk, so that the fuzzer needs not find the header first.
+  if (bytes.size() > 3) {
+    const auto count = static_cast<std::uint32_t>(
+        2 + (static_cast<std::uint8_t>(bytes[0]) << 8 | static_cast<std::uint8_t>(bytes[1])) % 2000);
+    values.resize(count);
+    (void)decode_packed_values(bytes.substr(2), count, values.data());
+  }
   LogRecordReader record;
   if (record.open(bytes).ok()) {
     double value;
@@ -38,6 +47,19 @@ void decode_anything(std::string_view bytes) {
   }
   Postings postings;
   (void)decode_postings(bytes, postings);
+}
+
+void pack(std::string_view bytes) {
+  std::vector<std::uint64_t> integers(std::min<std::size_t>(bytes.size() / 8, kMaxPackedIntegers));
+  if (integers.empty()) return;
+  std::memcpy(integers.data(), bytes.data(), integers.size() * 8);
+  IntegerPacker packer;
+  packer.plan(integers);
+  std::string packed;
+  packer.write(packed);
+  std::vector<std::uint64_t> back(integers.size());
+  IntegerUnpacker unpacker;
+  require(unpacker.unpack(packed, back) && back == integers);
 }
 
 void round_trip(std::string_view bytes) {
@@ -65,6 +87,13 @@ void round_trip(std::string_view bytes) {
   std::vector<double> read_values;
   require(decode_chunk(encode_chunk(times, values), times[0], read_times, read_values).ok());
   require(read_times == times && same_bits(read_values, values));
+  read_times.clear();
+  read_values.clear();
+  PackedValuesEncoder encoder;
+  const std::string merged = encode_merged_chunk(times, values, encoder);
+  require(decode_chunk(merged, times[0], read_times, read_values).ok());
+  require(read_times == times && same_bits(read_values, values));
+  require(summarize_chunk(read_chunk_header(merged, times[0]).value()).ok());
   OpenChunk open;
   for (std::size_t i = 0; i < times.size(); ++i) open.append(times[i], values[i]);
   std::string copy;
@@ -83,6 +112,7 @@ void round_trip(std::string_view bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   pipit::decode_anything(bytes);
+  pipit::pack(bytes);
   pipit::round_trip(bytes);
   return 0;
 }

@@ -5,9 +5,11 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <random>
 
 #include "storage/open_chunk.h"
+#include "storage/packed_values.h"
 
 namespace pipit {
 namespace {
@@ -30,12 +32,48 @@ Samples decode(std::string_view chunk, TimestampMs start) {
   return samples;
 }
 
+/// What a chunk says of its samples is what they say.
+void expect_summary(const std::string& chunk, const Samples& samples) {
+  const auto header = read_chunk_header(chunk, samples.times.front());
+  ASSERT_TRUE(header.ok());
+  const auto summary = summarize_chunk(*header);
+  ASSERT_TRUE(summary.ok()) << summary.error().message;
+  if (!*summary) return;
+  ChunkSummary expected;
+  double sum = 0;
+  for (const double v : samples.values) {
+    if (is_stale_nan(v)) continue;
+    ASSERT_TRUE(std::isfinite(v));
+    if (expected.count++ == 0) expected.first = expected.last = expected.min = expected.max = v;
+    if (v != expected.last) ++expected.changes;
+    if (v < expected.last) ++expected.resets;
+    expected.last = v;
+    expected.min = std::min(expected.min, v);
+    expected.max = std::max(expected.max, v);
+    sum += v;
+  }
+  EXPECT_EQ((*summary)->count, expected.count);
+  EXPECT_EQ((*summary)->first, expected.first);
+  EXPECT_EQ((*summary)->last, expected.last);
+  EXPECT_EQ((*summary)->min, expected.min);
+  EXPECT_EQ((*summary)->max, expected.max);
+  EXPECT_EQ((*summary)->changes, expected.changes);
+  EXPECT_EQ((*summary)->resets, expected.resets);
+  if ((*summary)->sum) {
+    EXPECT_EQ(*(*summary)->sum, sum);
+  }
+}
+
 /// Both ways into the format, sealed at once and grown sample by sample, give back the same bits.
 void expect_round_trip(const Samples& samples) {
-  const std::string sealed = encode_chunk(samples.times, samples.values);
-  const Samples back = decode(sealed, samples.times.front());
-  ASSERT_EQ(back.times, samples.times);
-  ASSERT_EQ(bits_of(back.values), bits_of(samples.values));
+  PackedValuesEncoder encoder;
+  for (const std::string& chunk :
+       {encode_chunk(samples.times, samples.values), encode_merged_chunk(samples.times, samples.values, encoder)}) {
+    const Samples back = decode(chunk, samples.times.front());
+    ASSERT_EQ(back.times, samples.times);
+    ASSERT_EQ(bits_of(back.values), bits_of(samples.values));
+    expect_summary(chunk, samples);
+  }
 
   OpenChunk open;
   Samples grown;
@@ -161,14 +199,21 @@ TEST(Chunk, MemoryInPagesIsCountedInPages) {
 
 TEST(Chunk, DamagedBytesAreErrorsOrOtherSamplesButNeverHarm) {
   std::mt19937_64 random(11);
-  Samples samples = regular({});
+  Samples samples;
   for (int i = 0; i < 200; ++i) {
     samples.times.push_back(i * 1000LL + static_cast<TimestampMs>(random() % 900));
     samples.values.push_back(i % 3 == 0 ? stale_nan() : static_cast<double>(random() % 1000) / 10);
   }
-  const std::string good = encode_chunk(samples.times, samples.values);
-  for (int round = 0; round < 20'000; ++round) {
-    std::string bad = good;
+  PackedValuesEncoder encoder;
+  std::vector<std::string> chunks{encode_chunk(samples.times, samples.values)};
+  for (double& v : samples.values) v = is_stale_nan(v) ? static_cast<double>(random() % 100'000) : v;
+  samples.values[50] = stale_nan();
+  chunks.push_back(encode_merged_chunk(samples.times, samples.values, encoder));
+  for (std::size_t i = 0; i < 200; ++i)
+    samples.values[i] = i % 7 == 0 ? static_cast<double>(i * i) : samples.values[i / 7 * 7];
+  chunks.push_back(encode_merged_chunk(samples.times, samples.values, encoder));
+  for (int round = 0; round < 60'000; ++round) {
+    std::string bad = chunks[static_cast<std::size_t>(round) % chunks.size()];
     if (round % 2 == 0) bad.resize(random() % bad.size());
     for (std::uint64_t i = random() % 4; i > 0 && !bad.empty(); --i) {
       bad[random() % bad.size()] = static_cast<char>(random());
@@ -180,7 +225,124 @@ TEST(Chunk, DamagedBytesAreErrorsOrOtherSamplesButNeverHarm) {
     } else {
       EXPECT_TRUE(out.times.empty());
     }
+    if (const auto header = read_chunk_header(bad, 0); header.ok()) (void)summarize_chunk(*header).ok();
   }
+}
+
+/// Runs that are long and changing enough to be packed: all forms of lists, with and without exceptions.
+TEST(Chunk, RoundTripsPackedRuns) {
+  std::mt19937_64 random(5);
+  std::map<std::string, int> forms;
+  for (int round = 0; round < 600; ++round) {
+    const std::size_t count = round % 20 == 0 ? kMaxMergedSamples : 20 + random() % 1500;
+    const unsigned kind = static_cast<unsigned>(round) % 10;
+    const unsigned specials = random() % 3 == 0 ? 30 : 0;
+    std::vector<double> values;
+    double at = static_cast<double>(random() % 100'000);
+    double slope = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto noise = static_cast<double>(random() % 1000);
+      switch (kind) {
+        case 0:  // noise around a level
+          at = 50'000 + noise * static_cast<double>(random() % 100 == 0 ? 1000 : 1);
+          break;
+        case 1:  // a counter
+          at += noise;
+          break;
+        case 2:  // a smooth curve
+          at += slope += noise / 100;
+          break;
+        case 3:  // a few changes
+          if (random() % 10 == 0) at += noise;
+          break;
+        case 4:  // a counter with resets, in thousandths
+          at = random() % 100 == 0 ? 0 : std::round((at + noise / 1000) * 1000) / 1000;
+          break;
+        case 5:  // true doubles
+          at += noise / 7;
+          break;
+        case 6:  // doubles of both signs
+          at = (noise - 500) / 7;
+          break;
+        case 7:  // pages of memory
+          at += (noise - 500) * 4096;
+          break;
+        case 8:  // any bits
+          at = std::bit_cast<double>(random());
+          break;
+        default:  // floats
+          at = static_cast<float>(noise) / 3.0F;
+      }
+      const double special[] = {stale_nan(), normal_nan(), -0.0, std::numeric_limits<double>::infinity()};
+      const bool is_special_now = specials != 0 && random() % specials == 0;
+      values.push_back(is_special_now ? special[round % 2 == 0 ? 0 : random() % 4] : at);
+    }
+    const Samples samples = regular(values);
+    PackedValuesEncoder encoder;
+    const std::string chunk = encode_merged_chunk(samples.times, samples.values, encoder);
+    ++forms[std::to_string(chunk[1]) + (chunk[1] == 4 ? ":" + std::to_string(chunk[6] >> 5 & 3) : "")];
+    const Samples back = decode(chunk, samples.times.front());
+    ASSERT_EQ(back.times, samples.times);
+    ASSERT_EQ(bits_of(back.values), bits_of(samples.values)) << "kind " << kind;
+    expect_summary(chunk, samples);
+    if (HasFatalFailure()) FAIL() << "in round " << round << ", values of kind " << kind;
+  }
+  EXPECT_GE(forms.size(), 5u) << "not all forms were tried";
+}
+
+TEST(Chunk, SummariesAreThereWhenSamplesArePlain) {
+  PackedValuesEncoder encoder;
+  const auto summary_of = [&](const std::vector<double>& values) {
+    const std::string chunk = encode_merged_chunk(regular(values).times, values, encoder);
+    return summarize_chunk(read_chunk_header(chunk, regular(values).times[0]).value()).value();
+  };
+  std::vector<double> values;
+  for (int i = 0; i < 500; ++i) values.push_back(i * 7 % 100);
+  ASSERT_TRUE(summary_of(values).has_value());
+  EXPECT_TRUE(summary_of(values)->sum.has_value());
+  values[100] = stale_nan();
+  ASSERT_TRUE(summary_of(values).has_value());
+  EXPECT_EQ(summary_of(values)->count, 499u);
+  values[200] = 0.5;
+  EXPECT_FALSE(summary_of(values)->sum.has_value()) << "such sums are rounded";
+  values[300] = normal_nan();
+  EXPECT_FALSE(summary_of(values).has_value());
+  EXPECT_FALSE(summary_of({stale_nan(), stale_nan()}).has_value());
+  EXPECT_EQ(summary_of({3, 3, 3})->sum, 9);
+}
+
+TEST(Chunk, ListsOfIntegersComeBackAsTheyWere) {
+  std::mt19937_64 random(3);
+  IntegerPacker packer;
+  for (int round = 0; round < 2000; ++round) {
+    const std::size_t count = round % 100 == 0 ? kMaxPackedIntegers : 1 + random() % 600;
+    const unsigned width = static_cast<unsigned>(random() % 65);
+    const unsigned outliers = static_cast<unsigned>(random() % 65);
+    std::vector<std::uint64_t> integers;
+    for (std::size_t i = 0; i < count; ++i) {
+      const unsigned bits = random() % 20 == 0 ? outliers : width;
+      const std::uint64_t value = bits == 0 ? 0 : random() >> (64 - bits);
+      integers.push_back(round % 3 == 0 ? value : value - (std::uint64_t{1} << 40));
+    }
+    std::string bytes = "before";
+    packer.plan(integers);
+    packer.write(bytes);
+    std::vector<std::uint64_t> back(count);
+    IntegerUnpacker unpacker;
+    ASSERT_TRUE(unpacker.unpack(std::string_view(bytes).substr(6), back)) << round;
+    ASSERT_EQ(back, integers);
+  }
+}
+
+TEST(Chunk, NoiseCostsItsEntropy) {
+  std::mt19937_64 random(1);
+  std::normal_distribution<double> noise(2e-4, 3e-5);  // a duration in nanoseconds
+  std::vector<double> values;
+  for (int i = 0; i < 5760; ++i) values.push_back(std::round(noise(random) * 1e9) / 1e9);
+  PackedValuesEncoder encoder;
+  const std::size_t bytes = encode_merged_chunk(regular(values).times, values, encoder).size();
+  // log2(30000 * sqrt(2 pi e)) bits a sample
+  EXPECT_LE(static_cast<double>(bytes) * 8 / 5760, 16.92 * 1.01);
 }
 
 TEST(Chunk, ANewerTypeIsNamed) {
