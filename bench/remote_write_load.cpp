@@ -6,8 +6,8 @@
 // Target k sends page (k * page-offset + step) of the recording at start + step * interval, as `job="node"` and
 // `instance="host-k"`. With --page-offset as large as --steps targets share no page; a small one makes shifted copies.
 // As Prometheus does it, samples go out in the order of their times, one a series and entry, 2,000 a request. Each
-// connection has targets of its own, so that every series arrives in order. The last line is a JSON object of what
-// was sent, acknowledged and refused.
+// connection has targets of its own, so that every series arrives in order, and none runs ahead of the others by more
+// than a few steps. The last line is a JSON object of what was sent, acknowledged and refused.
 
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -18,8 +18,11 @@
 
 #include <bit>
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <cstring>
+#include <limits>
+#include <mutex>
 #include <string_view>
 #include <thread>
 #include <unordered_map>
@@ -183,16 +186,46 @@ class Pages {
   std::unordered_map<std::string, std::uint32_t> ids_;
 };
 
+/// Keeps the connections together in time: Prometheus refuses what is an hour older than its newest sample.
+class Pace {
+ public:
+  explicit Pace(std::size_t connections) : steps_(connections) {}
+
+  /// Waits until every connection is at most a few steps behind `step`, which `connection` begins.
+  void begin_step(std::size_t connection, std::size_t step) {
+    std::unique_lock lock(mutex_);
+    move(connection, step);
+    moved_.wait(lock, [&] { return *std::min_element(steps_.begin(), steps_.end()) + most_ahead >= step; });
+  }
+  void finish(std::size_t connection) {
+    const std::lock_guard lock(mutex_);
+    move(connection, std::numeric_limits<std::size_t>::max() - most_ahead);
+  }
+
+ private:
+  static constexpr std::size_t most_ahead = 8;
+
+  void move(std::size_t connection, std::size_t step) {
+    steps_[connection] = step;
+    moved_.notify_all();
+  }
+
+  std::mutex mutex_;
+  std::condition_variable moved_;
+  std::vector<std::size_t> steps_;
+};
+
 /// What one connection did.
 struct Counts {
   std::uint64_t samples = 0, refused = 0, requests = 0, retries = 0, bytes = 0;
 };
 
-/// Sends the requests of the targets first, first + stride, ... over one kept-alive connection.
+/// Sends the requests of every so many-th target, from its own number on, over one kept-alive connection.
 class Sender {
  public:
-  Sender(const Options& options, const Pages& pages, std::size_t first) : options_(options), pages_(pages) {
-    for (std::size_t k = first; k < options.targets; k += options.connections) {
+  Sender(const Options& options, const Pages& pages, Pace& pace, std::size_t number)
+      : options_(options), pages_(pages), pace_(pace), number_(number) {
+    for (std::size_t k = number; k < options.targets; k += options.connections) {
       targets_.push_back({k, encode_label("instance", "host-" + std::to_string(k))});
     }
   }
@@ -204,6 +237,7 @@ class Sender {
 
   void run() {
     for (std::size_t step = 0; step < options_.steps; ++step) {
+      pace_.begin_step(number_, step);
       const auto time =
           static_cast<std::uint64_t>((options_.start + static_cast<double>(step) * options_.interval) * 1000);
       for (const Target& target : targets_) {
@@ -214,6 +248,7 @@ class Sender {
       }
     }
     send_pending();
+    pace_.finish(number_);
   }
 
   const Counts& counts() const { return counts_; }
@@ -322,6 +357,8 @@ class Sender {
 
   const Options& options_;
   const Pages& pages_;
+  Pace& pace_;
+  const std::size_t number_;
   std::vector<Target> targets_;
   int socket_ = -1;
   std::string encoded_sample_, body_, compressed_, request_;
@@ -345,8 +382,11 @@ int main(int argc, char** argv) {
   const double cpu_before = cpu_seconds();
   const auto begin = std::chrono::steady_clock::now();
 
+  Pace pace(options.connections);
   std::vector<std::unique_ptr<Sender>> senders;
-  for (std::size_t i = 0; i < options.connections; ++i) senders.push_back(std::make_unique<Sender>(options, pages, i));
+  for (std::size_t i = 0; i < options.connections; ++i) {
+    senders.push_back(std::make_unique<Sender>(options, pages, pace, i));
+  }
   std::vector<std::thread> threads;
   for (const auto& sender : senders) threads.emplace_back([&sender] { sender->run(); });
   for (std::thread& thread : threads) thread.join();

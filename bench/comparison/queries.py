@@ -12,7 +12,7 @@ TOLERANCE = 1e-9  # relative
 HOUR, DAY = 3600, 86400
 
 # (PromQL, seconds of the range that is drawn or 0 for an instant, step). Node Exporter Full's panels, an overview of
-# many hosts, alerts' conditions and what somebody asks who looks for what there is.
+# many hosts, alerts' conditions and what somebody asks who looks for what there is. No `topk` where values can tie.
 QUERIES = [
     ('sum by (instance) (rate(node_cpu_seconds_total{mode!="idle"}[5m]))', HOUR, 15),
     ('100 - avg by (instance) (rate(node_cpu_seconds_total{mode="idle"}[5m])) * 100', DAY, 300),
@@ -20,12 +20,12 @@ QUERIES = [
     ("1 - node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes", DAY, 300),
     ('node_memory_MemTotal_bytes{instance="host-1"} - node_memory_MemFree_bytes{instance="host-1"}'
      ' - node_memory_Cached_bytes{instance="host-1"} - node_memory_Buffers_bytes{instance="host-1"}', DAY, 60),
-    ('topk(5, rate(node_network_receive_bytes_total{device!~"lo|veth.*"}[5m]))', 6 * HOUR, 60),
+    ("topk(5, rate(node_context_switches_total[5m]))", 6 * HOUR, 60),
     ("sum by (instance) (rate(node_disk_read_bytes_total[5m]) + rate(node_disk_written_bytes_total[5m]))", DAY, 300),
     ('node_filesystem_avail_bytes{fstype!~"tmpfs|overlay"} / node_filesystem_size_bytes', DAY, 300),
     ("avg_over_time(node_load1[1h])", DAY, 300),
     ("quantile_over_time(0.95, node_load5[1h])", DAY, 900),
-    ('rate(node_context_switches_total{instance=~"host-1.*"}[5m])', DAY, 120),
+    ('rate(node_network_receive_bytes_total{instance=~"host-1.*",device!~"lo|veth.*"}[5m])', DAY, 120),
     ("avg by (collector) (node_scrape_collector_duration_seconds)", DAY, 300),
     ('{__name__=~"node_netstat_Tcp.*",instance="host-2"}', 6 * HOUR, 60),
     ("sum by (instance) (increase(node_network_receive_bytes_total[1d]))", 0, 0),
