@@ -6,6 +6,7 @@
 #include <string>
 
 #include "storage/appender.h"
+#include "storage/cardinality.h"
 #include "storage/queryable.h"
 
 namespace pipit {
@@ -50,6 +51,9 @@ class Store final : public Appender, public Queryable {
   /// Drops what is older than the retention, as of `now`. Called by the store itself every few minutes.
   Status apply_retention(TimestampMs now);
   StoreStats stats() const;
+  /// Counts series, labels and what they are made of, at most `limit` of each kind. Reads the whole index: a second or
+  /// so for a million series. `cardinality.h`.
+  Result<Cardinality> cardinality(std::size_t limit) const;
 
   /// Hides all samples so far of the series that one of the sets selects, between the times, both included; they survive
   /// no restart and come back by no append. `clean_tombstones` takes them from the disk. No sets, no deletion.

@@ -75,7 +75,7 @@ TEST_F(ActivityTest, RangesFindWhatHasSamplesThen) {
       {match(MatchType::equal, "__name__", "b"), match(MatchType::not_equal, "pod", "7")},
       {match(MatchType::regex, "pod", "1.|2.")},
       {match(MatchType::equal, "pod", "3"), match(MatchType::equal, "deploy", "4")}};
-  for (int question = 0; question < 50; ++question) {
+  for (int question = 0; question < 25; ++question) {
     const TimestampMs from = start + static_cast<TimestampMs>(random() % static_cast<std::uint64_t>(time - start));
     const TimestampMs to = from + (any(2) == 0 ? any(static_cast<int>(6 * kHour)) : any(25) * kDay);
     for (const auto& matchers : selections) {
