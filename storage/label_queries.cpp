@@ -10,6 +10,45 @@
 namespace pipit {
 namespace {
 
+/// Whether a series has a sample in a range, judged by its chunks' ends, or by its samples where some are deleted.
+class SampleFinder {
+ public:
+  SampleFinder(const StoreCore& core, ChunkReader& chunks, TimestampMs min_time, TimestampMs max_time)
+      : core_(core), chunks_(chunks), min_time_(min_time), max_time_(max_time) {
+    if (core.has_tombstones()) tombstones_.emplace(core.database());
+  }
+
+  Result<bool> has(const SeriesWalk& walk) {
+    if (tombstones_) {
+      auto deleted = tombstones_->find(walk.id());
+      if (!deleted.ok()) return deleted.error();
+      if (!(*deleted)->empty()) return has_besides(walk, **deleted);
+    }
+    if (core_.head_overlaps(walk.id(), min_time_, max_time_)) return true;
+    // Counted after the look at the head: a chunk that had left it by then is seen on disk.
+    chunks_.refresh(core_.departures());
+    return chunks_.has(walk.id());
+  }
+
+ private:
+  Result<bool> has_besides(const SeriesWalk& walk, const DeletedIntervals& deleted) {
+    Status status = read_samples(core_, walk, chunks_, min_time_, max_time_, head_, times_, values_);
+    if (!status.ok()) return status.error();
+    drop_deleted(deleted, times_, values_);
+    const auto first = std::lower_bound(times_.begin(), times_.end(), min_time_);
+    return first != times_.end() && *first <= max_time_;
+  }
+
+  const StoreCore& core_;
+  ChunkReader& chunks_;
+  TimestampMs min_time_;
+  TimestampMs max_time_;
+  std::optional<TombstoneReader> tombstones_;  // none when nothing is deleted
+  HeadCopy head_;
+  std::vector<TimestampMs> times_;
+  std::vector<double> values_;
+};
+
 /// Calls `visit(labels as text pairs)` once for each series that one of the sets selects.
 template <class Visit>
 Status for_each_series(const StoreCore& core, Queryable::MatcherSets sets, TimestampMs min_time, TimestampMs max_time,
@@ -25,18 +64,15 @@ Status for_each_series(const StoreCore& core, Queryable::MatcherSets sets, Times
     auto selections = core.index().select(matchers, nullptr);
     if (!selections.ok()) return selections.error();
     ChunkReader chunks(core, min_time, max_time);
+    SampleFinder finder(core, chunks, min_time, max_time);
     SeriesWalk walk(core, std::move(*selections), chunks, min_time, max_time);
     for (;;) {
       auto more = walk.next();
       if (!more.ok()) return more.error();
       if (!*more) break;
-      if (!core.head_overlaps(walk.id(), min_time, max_time)) {
-        // Counted after the look at the head: a chunk that had left it by then is seen on disk.
-        chunks.refresh(core.departures());
-        auto stored = chunks.has(walk.id());
-        if (!stored.ok()) return stored.error();
-        if (!*stored) continue;
-      }
+      auto there = finder.has(walk);
+      if (!there.ok()) return there.error();
+      if (!*there) continue;
       auto labeled = labels.read(walk.id(), walk.metric().name, set);
       if (!labeled.ok()) return labeled.error();
       if (*labeled && !visit(set, symbols)) return {};

@@ -103,6 +103,26 @@ Result<bool> SeriesWalk::next_of_all() {
   }
 }
 
+// ---- samples ----------------------------------------------------------------------------------------------
+
+/// First the copy of what is in RAM, then the disk: what moves in between is seen twice and not missed.
+Status read_samples(const StoreCore& core, const SeriesWalk& walk, ChunkReader& chunks, TimestampMs min_time,
+                    TimestampMs max_time, HeadCopy& head, std::vector<TimestampMs>& times,
+                    std::vector<double>& values) {
+  times.clear();
+  values.clear();
+  core.copy_head(walk.id(), walk.slot(), min_time, max_time, head);
+  if (head.complete_from > min_time && head.stored_max >= min_time && head.stored_min <= max_time) {
+    chunks.refresh(head.departures);
+    if (Status status = chunks.read(walk.id(), times, values); !status.ok()) return status;
+  }
+  for (std::size_t i = 0; i < head.pieces.size(); ++i) {
+    Status status = append_chunk(head.piece(i), head.pieces[i].start, min_time, times, values);
+    if (!status.ok()) return status;
+  }
+  return {};
+}
+
 // ---- LabelReader ----------------------------------------------------------------------------------------
 
 Result<bool> LabelReader::find_record(SeriesId id) {
@@ -163,7 +183,9 @@ StoreCursor::StoreCursor(const StoreCore& core, std::vector<MetricSelection> sel
       want_labels_(request.labels),
       chunks_(core, min_time_, max_time_),
       walk_(core, std::move(selections), chunks_, min_time_, max_time_),
-      label_reader_(core, symbols) {}
+      label_reader_(core, symbols) {
+  if (core.has_tombstones()) tombstones_.emplace(core.database());
+}
 
 Result<bool> StoreCursor::next() {
   for (;;) {
@@ -180,21 +202,15 @@ Result<bool> StoreCursor::next() {
   }
 }
 
-/// First the copy of what is in RAM, then the disk: what moves in between is seen twice and not missed.
 Status StoreCursor::read_samples() {
-  times_.clear();
-  values_.clear();
   size_ = 0;
-  core_.copy_head(walk_.id(), walk_.slot(), min_time_, max_time_, head_);
-  if (head_.complete_from > min_time_ && head_.stored_max >= min_time_ && head_.stored_min <= max_time_) {
-    chunks_.refresh(head_.departures);
-    if (Status status = chunks_.read(walk_.id(), times_, values_); !status.ok()) return status;
+  Status status = pipit::read_samples(core_, walk_, chunks_, min_time_, max_time_, head_, times_, values_);
+  if (status.ok() && tombstones_ && !times_.empty()) {
+    auto deleted = tombstones_->find(walk_.id());
+    if (!deleted.ok()) return deleted.error();
+    drop_deleted(**deleted, times_, values_);
   }
-  for (std::size_t i = 0; i < head_.pieces.size(); ++i) {
-    Status status = append_chunk(head_.piece(i), head_.pieces[i].start, min_time_, times_, values_);
-    if (!status.ok()) return status;
-  }
-  if (times_.empty()) return {};
+  if (!status.ok() || times_.empty()) return status;
   first_ = 0;
   std::size_t end = times_.size();
   if (times_.front() < min_time_) {

@@ -48,6 +48,11 @@ class SeriesWalk {
   Head::Slot slot_ = Head::kNoSlot;
 };
 
+/// The samples of the series at which the walk stands, of all its chunks that touch the range, deleted ones too. `head`
+/// gets the copy of what is in RAM.
+Status read_samples(const StoreCore& core, const SeriesWalk& walk, ChunkReader& chunks, TimestampMs min_time,
+                    TimestampMs max_time, HeadCopy& head, std::vector<TimestampMs>& times, std::vector<double>& values);
+
 /// Reads labels of series from their records. Neighbours share most of them, so ids of the record before are taken over
 /// where the bytes are the same.
 class LabelReader {
@@ -91,6 +96,7 @@ class StoreCursor final : public SeriesCursor {
   ChunkReader chunks_;
   SeriesWalk walk_;
   LabelReader label_reader_;
+  std::optional<TombstoneReader> tombstones_;  // none when nothing is deleted
   HeadCopy head_;
   LabelSet labels_;
   std::vector<TimestampMs> times_;

@@ -1,0 +1,269 @@
+// Deleting series: tombstones hide samples at once, cleaning takes them from the disk.
+
+#include <algorithm>
+#include <utility>
+
+#include "storage/chunk.h"
+#include "storage/open_chunk.h"
+#include "storage/series_cursor.h"
+#include "telemetry/log.h"
+
+namespace pipit {
+namespace {
+
+constexpr std::size_t kSeriesAtOnce = 256;
+
+}  // namespace
+
+/// Counts the series that have tombstones.
+Status StoreCore::load_tombstones() {
+  TombstoneReader tombstones(*database_);
+  std::uint64_t count = 0;
+  for (SeriesId id = 0;; ++count) {
+    auto next = tombstones.next(id + 1);
+    if (!next.ok()) return next.error();
+    if (*next == 0) break;
+    id = *next;
+  }
+  tombstones_ = count;
+  return {};
+}
+
+// ---- delete -----------------------------------------------------------------------------------------
+
+Status StoreCore::delete_series(Queryable::MatcherSets sets, TimestampMs min_time, TimestampMs max_time) {
+  std::lock_guard checkpoint_lock(checkpoint_mutex_);
+  if (Status status = can_write(); !status.ok()) return status;
+  for (const std::vector<Matcher>& matchers : sets) {
+    auto selections = index_->select(matchers, nullptr);
+    if (!selections.ok()) return selections.error();
+    if (Status status = bury(std::move(*selections), min_time, max_time); !status.ok()) return status;
+  }
+  return database_->sync_log();
+}
+
+/// A tombstone for each series with samples in the range. It ends at the newest of them, so that what is appended later
+/// is not hidden.
+Status StoreCore::bury(std::vector<MetricSelection> selections, TimestampMs min_time, TimestampMs max_time) {
+  ChunkReader chunks(*this, min_time, max_time);
+  SeriesWalk walk(*this, std::move(selections), chunks, min_time, max_time);
+  HeadCopy head;
+  std::vector<TimestampMs> times;
+  std::vector<double> values;
+  rocksdb::WriteBatch batch;
+  std::uint64_t added = 0;
+  for (;;) {
+    auto more = walk.next();
+    if (!more.ok()) return more.error();
+    if (!*more || batch.Count() == kSeriesAtOnce) {
+      if (Status status = database_->write(batch); !status.ok()) return status;
+      tombstones_ += added;
+      added = 0;
+      batch.Clear();
+    }
+    if (!*more) return {};
+    Status status = read_samples(*this, walk, chunks, min_time, max_time, head, times, values);
+    if (!status.ok()) return status;
+    const auto first = std::lower_bound(times.begin(), times.end(), min_time);
+    const auto end = std::upper_bound(first, times.end(), max_time);
+    if (first == end) continue;
+    auto grown = add_tombstone(walk.id(), {*first, *std::prev(end)}, batch);
+    if (!grown.ok()) return grown.error();
+    added += *grown ? 1 : 0;
+  }
+}
+
+/// True when the series had none before.
+Result<bool> StoreCore::add_tombstone(SeriesId id, DeletedInterval interval, rocksdb::WriteBatch& batch) const {
+  const std::string key = tombstone_key(id);
+  std::string value;
+  bool found;
+  if (Status status = database_->get(database_->state(), key, value, found); !status.ok()) return status.error();
+  DeletedIntervals intervals;
+  if (found && !decode_intervals(value, intervals)) return internal_error("a tombstone is damaged");
+  add_interval(intervals, interval);
+  batch.Put(database_->state(), key, encode_intervals(intervals));
+  return !found;
+}
+
+// ---- clean ------------------------------------------------------------------------------------------
+
+/// The order makes it safe to be cut short at any moment: chunks without the deleted samples are on the disk before the
+/// tombstones go, and the log has none of these samples any more when it begins. Only tombstones from before the
+/// checkpoint are dealt with, as only their samples are sure to have left the log.
+Status StoreCore::clean_tombstones() {
+  if (!has_tombstones()) return {};
+  TombstoneReader rewritten(*database_);
+  TombstoneReader dropped(*database_);
+  if (Status status = checkpoint(); !status.ok()) return status;
+  KeyRanges touched;
+  {
+    std::lock_guard checkpoint_lock(checkpoint_mutex_);
+    if (Status status = can_write(); !status.ok()) return status;
+    if (Status status = rewrite_chunks(rewritten, touched); !status.ok()) return status;
+    for (auto* family : database_->chunk_families()) {
+      if (Status status = database_->flush(family); !status.ok()) return status;
+    }
+    if (Status status = drop_tombstones(dropped); !status.ok()) return status;
+  }
+  for (const auto& [where, range] : touched) {
+    auto* const family = database_->chunk_families()[where.first];
+    if (Status status = database_->compact(family, range.first, range.second); !status.ok()) return status;
+  }
+  log_info("removed deleted samples from the disk", {});
+  return {};
+}
+
+Status StoreCore::rewrite_chunks(TombstoneReader& tombstones, KeyRanges& touched) {
+  const std::vector<Partition> days = partitions(kMinStorableTime, kMaxStorableTime);
+  for (SeriesId id = 0;;) {
+    auto next = tombstones.next(id + 1);
+    if (!next.ok()) return next.error();
+    if (*next == 0) return {};
+    id = *next;
+    auto found = tombstones.find(id);
+    if (!found.ok()) return found.error();
+    const DeletedIntervals& intervals = **found;
+    for (const Partition day : days) {
+      const TimestampMs start = partition_start(day);
+      const bool hit = std::any_of(intervals.begin(), intervals.end(), [&](const DeletedInterval& i) {
+        return i.from < start + kPartitionMs && i.to >= start;
+      });
+      for (std::size_t family = 0; hit && family < database_->chunk_families().size(); ++family) {
+        Status status = rewrite_day(family, day, id, intervals, touched);
+        if (!status.ok()) return status;
+      }
+    }
+  }
+}
+
+/// What is left of a series' day in a family, if any of it is deleted, takes the place of all its chunks at once.
+Status StoreCore::rewrite_day(std::size_t family_number, Partition day, SeriesId id, const DeletedIntervals& intervals,
+                              KeyRanges& touched) {
+  auto* const family = database_->chunk_families()[family_number];
+  std::string prefix;
+  put_chunk_prefix(prefix, day, id);
+  std::vector<TimestampMs> times;
+  std::vector<double> values;
+  rocksdb::WriteBatch batch;
+  auto it = database_->iterate(family, false);
+  for (it->Seek(slice(prefix)); it->Valid() && view(it->key()).starts_with(prefix); it->Next()) {
+    ChunkKey key;
+    if (!parse_chunk_key(view(it->key()), key)) return internal_error("the chunks are damaged: a key");
+    Status status = append_chunk(view(it->value()), key.start, kMinTimestamp, times, values);
+    if (!status.ok()) return status;
+    batch.Delete(family, it->key());
+  }
+  if (!it->status().ok()) return database_->error(it->status(), "read");
+  const std::size_t before = times.size();
+  drop_deleted(intervals, times, values);
+  if (times.size() == before) return {};
+  for (std::size_t at = 0; at < times.size(); at += OpenChunk::kMaxSamples) {
+    const std::size_t count = std::min<std::size_t>(OpenChunk::kMaxSamples, times.size() - at);
+    const std::string chunk = encode_chunk(std::span(times).subspan(at, count), std::span(values).subspan(at, count));
+    batch.Put(family, chunk_key(id, times[at]), chunk);
+  }
+  auto& range = touched.try_emplace({family_number, day}, prefix, prefix).first->second;
+  range.first = std::min(range.first, prefix);
+  range.second = std::max(range.second, prefix_end(prefix));
+  return database_->write(batch, false);
+}
+
+/// A tombstone that has been added to meanwhile stays for the next time.
+Status StoreCore::drop_tombstones(TombstoneReader& tombstones) {
+  std::vector<SeriesId> cleaned;
+  rocksdb::WriteBatch batch;
+  std::string value;
+  for (SeriesId id = 0;;) {
+    auto next = tombstones.next(id + 1);
+    if (!next.ok()) return next.error();
+    id = *next;
+    if (id != 0) {
+      auto intervals = tombstones.find(id);
+      if (!intervals.ok()) return intervals.error();
+      bool found;
+      Status status = database_->get(database_->state(), tombstone_key(id), value, found);
+      if (!status.ok()) return status;
+      if (!found || value != encode_intervals(**intervals)) continue;
+      batch.Delete(database_->state(), tombstone_key(id));
+      cleaned.push_back(id);
+    }
+    if (cleaned.size() == kSeriesAtOnce || (id == 0 && !cleaned.empty())) {
+      // The series first: while it is there, its tombstone may be dropped by the next cleaning.
+      if (Status status = forget_empty_series(cleaned); !status.ok()) return status;
+      if (Status status = database_->write(batch); !status.ok()) return status;
+      tombstones_ -= cleaned.size();
+      cleaned.clear();
+      batch.Clear();
+    }
+    if (id == 0) return database_->sync_log();
+  }
+}
+
+/// Tombstones go with the days that they are about. REQUIRES: checkpoint_mutex_.
+Status StoreCore::expire_tombstones(TimestampMs kept_from) {
+  if (!has_tombstones()) return {};
+  TombstoneReader tombstones(*database_);
+  rocksdb::WriteBatch batch;
+  std::uint64_t gone = 0;
+  for (SeriesId id = 0;;) {
+    auto next = tombstones.next(id + 1);
+    if (!next.ok()) return next.error();
+    id = *next;
+    if (id == 0 || batch.Count() == kSeriesAtOnce) {
+      if (Status status = database_->write(batch); !status.ok()) return status;
+      tombstones_ -= std::exchange(gone, 0);
+      batch.Clear();
+    }
+    if (id == 0) return {};
+    auto found = tombstones.find(id);
+    if (!found.ok()) return found.error();
+    DeletedIntervals left = **found;
+    if (std::erase_if(left, [&](const DeletedInterval& i) { return i.to < kept_from; }) == 0) continue;
+    if (left.empty()) {
+      batch.Delete(database_->state(), tombstone_key(id));
+      ++gone;
+    } else {
+      batch.Put(database_->state(), tombstone_key(id), encode_intervals(left));
+    }
+  }
+}
+
+/// Series without a sample leave the index, and the head. REQUIRES: checkpoint_mutex_.
+Status StoreCore::forget_empty_series(std::span<const SeriesId> ids) {
+  std::vector<SeriesId> empty;
+  // Whoever wants to make one of these series anew waits until it is gone altogether.
+  std::lock_guard commit_lock(commit_mutex_);
+  for (const SeriesId id : ids) {
+    auto stored = has_chunks(id);
+    if (!stored.ok()) return stored.error();
+    if (*stored) continue;
+    std::lock_guard head_lock(head_mutex_);
+    const Head::Slot slot = head_.find(id);
+    if (slot != Head::kNoSlot) {
+      if (!head_.at(slot).open.empty() || head_.sealed(slot) != nullptr) continue;
+      head_.remove(slot);
+    }
+    empty.push_back(id);
+  }
+  auto removed = index_->remove(empty);
+  if (!removed.ok()) return removed.error();
+  removed_.add(removed->series);
+  return forget_metadata(removed->metrics);
+}
+
+Result<bool> StoreCore::has_chunks(SeriesId id) const {
+  for (auto* family : database_->chunk_families()) {
+    auto it = database_->iterate(family, false);
+    for (const Partition day : partitions_) {
+      std::string prefix;
+      put_chunk_prefix(prefix, day, id);
+      it->Seek(slice(prefix));
+      if (it->Valid() && view(it->key()).starts_with(prefix)) return true;
+    }
+    if (!it->status().ok()) return database_->error(it->status(), "read");
+  }
+  return false;
+}
+
+}  // namespace pipit
