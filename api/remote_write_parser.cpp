@@ -18,7 +18,26 @@ constexpr unsigned kFixed64 = 1;
 constexpr unsigned kBytes = 2;
 constexpr unsigned kFixed32 = 5;
 
+/// The low seven bits of each byte, put together.
+std::uint64_t join_groups(std::uint64_t bytes) {
+  bytes &= 0x7f7f7f7f7f7f7f7fULL;
+  bytes = (bytes & 0x007f007f007f007fULL) | (bytes & 0x7f007f007f007f00ULL) >> 1;
+  bytes = (bytes & 0x00003fff00003fffULL) | (bytes & 0x3fff00003fff0000ULL) >> 2;
+  return (bytes & 0x000000000fffffffULL) | (bytes & 0x0fffffff00000000ULL) >> 4;
+}
+
 bool read_long_varint(std::string_view& in, std::uint64_t& out) {
+  if (in.size() >= sizeof(std::uint64_t)) {  // a time has six bytes
+    std::uint64_t bytes = 0;
+    std::memcpy(&bytes, in.data(), sizeof bytes);
+    const std::uint64_t ends = ~bytes & 0x8080808080808080ULL;
+    if (ends != 0) {
+      const int bits = std::countr_zero(ends) + 1;
+      out = join_groups(bytes & (~std::uint64_t{0} >> (64 - bits)));
+      in.remove_prefix(static_cast<std::size_t>(bits) / 8);
+      return true;
+    }
+  }
   std::uint64_t value = 0;
   for (std::size_t i = 0; i < 10 && i < in.size(); ++i) {
     const auto byte = static_cast<unsigned char>(in[i]);
@@ -198,7 +217,6 @@ bool RemoteWriteParser::parse_series(std::string_view fields) {
   std::string_view rest(at, static_cast<std::size_t>(end - at));
   series_ = {};
   series_.labels = fields.substr(0, fields.size() - rest.size());
-  series_.samples = rest;
   while (!rest.empty()) {
     std::uint64_t field_tag = 0;
     if (!read_varint(rest, field_tag)) return false;
@@ -206,7 +224,11 @@ bool RemoteWriteParser::parse_series(std::string_view fields) {
       TimestampMs time = 0;
       double value = 0;
       if (!read_bytes(rest, content) || !parse_sample(content, time, value)) return false;
-      ++series_.sample_count;
+      if (series_.sample_count++ == 0) {
+        series_.first_time = time;
+        series_.first_value = value;
+        series_.after_first = rest;
+      }
     } else if (field_tag == series::kLabel) {
       if (!read_bytes(rest, content)) return false;
       series_.labels = fields;
@@ -244,15 +266,19 @@ bool RemoteWriteParser::parse_metadata(std::string_view fields) {
   return true;
 }
 
-bool RemoteWriteSamples::next(TimestampMs& time, double& value) {
-  while (!rest_.empty()) {
+/// What it reads was read before and is well-formed.
+void RemoteWriteSamples::read_ahead() {
+  for (;;) {
     std::uint64_t field_tag = 0;
     std::string_view content;
-    if (!read_varint(rest_, field_tag)) return false;
-    if (field_tag == series::kSample) return read_bytes(rest_, content) && parse_sample(content, time, value);
-    if (!skip_field(rest_, field_tag)) return false;
+    if (!read_varint(rest_, field_tag)) return;
+    if (field_tag == series::kSample) {
+      read_bytes(rest_, content);
+      parse_sample(content, time_, value_);
+      return;
+    }
+    skip_field(rest_, field_tag);
   }
-  return false;
 }
 
 bool parse_remote_write_labels(std::string_view fields, std::vector<RemoteWriteLabel>& labels) {

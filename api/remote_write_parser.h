@@ -14,7 +14,10 @@ struct RemoteWriteSeries {
   /// The label fields as they were sent, and nothing else if they stand together at the front, which is what every
   /// known client sends and `Appender::find_encoded` takes. Otherwise all fields of the series.
   std::string_view labels;
-  std::string_view samples;  ///< fields, the samples among them: `RemoteWriteSamples` reads them
+  // `RemoteWriteSamples` reads these: the first sample, and the fields after it.
+  TimestampMs first_time = 0;
+  double first_value = 0;
+  std::string_view after_first;
   std::uint32_t sample_count = 0;
   std::uint32_t exemplar_count = 0;
   std::uint32_t histogram_count = 0;
@@ -66,11 +69,26 @@ class RemoteWriteParser {
 class RemoteWriteSamples {
  public:
   /// REQUIRES: `RemoteWriteParser` gave it.
-  explicit RemoteWriteSamples(const RemoteWriteSeries& series) : rest_(series.samples) {}
+  explicit RemoteWriteSamples(const RemoteWriteSeries& series)
+      : time_(series.first_time), value_(series.first_value), left_(series.sample_count), rest_(series.after_first) {}
+
   /// False at the end.
-  bool next(TimestampMs& time, double& value);
+  bool next(TimestampMs& time, double& value) {
+    if (left_ == 0) return false;
+    --left_;
+    time = time_;
+    value = value_;
+    if (left_ != 0) read_ahead();
+    return true;
+  }
 
  private:
+  void read_ahead();
+
+  // The sample that comes next, if any are left.
+  TimestampMs time_;
+  double value_;
+  std::uint32_t left_;
   std::string_view rest_;
 };
 
