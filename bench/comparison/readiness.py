@@ -18,36 +18,39 @@ class Expectations:
         self.labels = {"__name__": "node_load1", "instance": "host-0", "job": job}
         selector = f'node_load1{{instance="host-0",job="{job}"}}'
         self.questions = [
-            ("query", {"query": 'count({__name__=~".+"})', "time": at}),
             ("query", {"query": selector, "time": at}),
             ("query_range", {"query": f"max_over_time({selector}[1m])", "start": at - 300, "end": at, "step": 15}),
+            ("query", {"query": 'count({__name__=~".+"})', "time": at}),
         ]
         self.answers = [ask(server, *question) for question in self.questions]
         assert all(self.answers), f"{server.program.name} has no data at {at}: {self.answers}"
-        self.series = int(self.answers[0][0]["value"][1])
+        self.series = int(self.answers[2][0]["value"][1])
         self.next_write = next_write
 
-    def seconds_until_met(self, server, begin):
-        """Since `begin` (monotonic). REQUIRES: the server was just started."""
+    def stages(self, server, begin):
+        """Seconds since `begin` (monotonic) at which each was met in turn; the last is the write. REQUIRES: the server
+        was just started."""
         deadline = begin + GIVE_UP_AFTER_SECONDS
+        met = []
         for question, answer in zip(self.questions, self.answers):
             poll(lambda: ask(server, *question) == answer, server, deadline, question)
+            met.append(time.monotonic() - begin)
         body = write_request(self.labels, 1.5, int(self.next_write * 1000))
         self.next_write += 1
         poll(lambda: send(server, body), server, deadline, "remote write")
-        return time.monotonic() - begin
+        return [*met, time.monotonic() - begin]
 
 
 def measure(server, expectations, end, drop_cache):
-    """Ends the server with `end` (its `kill` or `stop`) and starts it: {"seconds", "new series", "memory peak"}."""
+    """Ends the server with `end` (its `kill` or `stop`) and starts it: {"stages", "new series", "memory peak"}."""
     known = server.program.series_known(server)
     end()
     if drop_cache:
         drop_page_cache()
     begin = time.monotonic()
     server.start(wait=False)
-    seconds = expectations.seconds_until_met(server, begin)
-    return {"seconds": seconds, "new series": server.program.series_made(server, known),
+    stages = expectations.stages(server, begin)
+    return {"stages": stages, "new series": server.program.series_made(server, known),
             "memory peak": server.watcher.peak.at_least(high_water_mark(server.pid)).total}
 
 
