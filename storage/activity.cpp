@@ -65,6 +65,8 @@ void StoreCore::visit_head_ranges(Head::Slot slot, Epoch before, Visit visit) co
       if (chunk.epoch < before) visit(chunk.start, chunk.end);
     }
   }
+  // Of either epoch: a window more does no harm.
+  if (const LateSamples* late = head_.late(slot)) visit(late->times.front(), late->times.back());
   const HeadSeries& entry = head_.at(slot);
   if (entry.epoch < before && !entry.open.empty()) visit(entry.open.first_time(), entry.open.last_time());
 }

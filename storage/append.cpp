@@ -5,7 +5,7 @@
 #include <bit>
 
 #include "model/duration.h"
-#include "storage/chunk.h"
+#include "storage/chunk_reader.h"
 #include "storage/store_core.h"
 
 namespace pipit {
@@ -89,10 +89,21 @@ Result<AppendReport> StoreCore::append(const AppendBatch& batch) {
   std::lock_guard commit_lock(commit_mutex_);
   if (Status status = can_write(); !status.ok()) return status.error();
   if (Status status = judge(batch, report); !status.ok()) return status.error();
-  if (!slots_.empty()) {
+  if (!slots_.empty() || !late_.empty()) {
     if (Status status = index_->write_pending(); !status.ok()) return status.error();
-    if (Status status = write_record(batch); !status.ok()) return status.error();
+    log_records_.clear();
+    if (!slots_.empty()) encode_record(batch);
+    if (!late_.empty()) encode_late_record(batch);
+    if (Status status = write_records(); !status.ok()) return status.error();
+    apply_late(batch, report);
+    late_.clear();
     apply(batch, report);
+  }
+  if (!late_.empty()) {
+    log_records_.clear();
+    encode_late_record(batch);
+    if (Status status = write_records(); !status.ok()) return status.error();
+    apply_late(batch, report);
   }
   appended_.add(report.stored);
   if (report.out_of_order != 0) out_of_order_.add(report.out_of_order);
@@ -106,7 +117,9 @@ Status StoreCore::judge(const AppendBatch& batch, AppendReport& report) {
   const TimestampMs oldest = std::max(visible_from(kMinTimestamp), kMinStorableTime);
   slots_.clear();
   accepted_.clear();
+  late_.clear();
   all_accepted_ = true;
+  const TimestampMs oldest_late = oldest_late_time();
   for (std::size_t i = 0; i < count; ++i) {
     constexpr std::size_t kAhead = 8;
     if (i + kAhead < count) head_.prefetch(batch.refs[i + kAhead]);
@@ -125,7 +138,13 @@ Status StoreCore::judge(const AppendBatch& batch, AppendReport& report) {
       if (time > entry.open.last_time()) {
         accept = true;
       } else if (time < entry.open.last_time()) {
-        report.refuse(AppendReport::Refusal::out_of_order, static_cast<std::uint32_t>(i));
+        if (time >= oldest_late) {
+          late_.emplace_back(static_cast<std::uint32_t>(i), slot);
+        } else {
+          const bool window = oldest_late != kMaxTimestamp;
+          report.refuse(window ? AppendReport::Refusal::too_old : AppendReport::Refusal::out_of_order,
+                        static_cast<std::uint32_t>(i));
+        }
       } else if (std::bit_cast<std::uint64_t>(batch.values[i]) == entry.open.last_bits()) {
         ++report.stored;
       } else {
@@ -144,27 +163,40 @@ Status StoreCore::judge(const AppendBatch& batch, AppendReport& report) {
 }
 
 Status StoreCore::know_last(HeadSeries& entry) {
-  auto it = database_->iterate(database_->chunks());
   std::vector<TimestampMs> times;
   std::vector<double> values;
-  for (auto partition = partitions_.rbegin(); partition != partitions_.rend(); ++partition) {
+  std::array<std::unique_ptr<rocksdb::Iterator>, 2> iterators;
+  for (std::size_t i = 0; i < iterators.size(); ++i) iterators[i] = database_->iterate(database_->chunk_families()[i]);
+  for (auto partition = partitions_.rbegin(); partition != partitions_.rend() && times.empty(); ++partition) {
     std::string prefix;
     put_chunk_prefix(prefix, *partition, entry.id);
-    it->SeekForPrev(slice(prefix + std::string(9, '\xff')));
-    if (!it->Valid() || !view(it->key()).starts_with(prefix)) continue;
-    ChunkKey key;
-    if (!parse_chunk_key(view(it->key()), key)) return internal_error("the chunks are damaged: a key");
-    if (Status status = decode_chunk(view(it->value()), key.start, times, values); !status.ok()) return status;
-    break;
+    for (auto& it : iterators) {
+      ChunkKey key;
+      it->SeekForPrev(slice(prefix + std::string(9, '\xff')));
+      for (; it->Valid() && view(it->key()).starts_with(prefix); it->Prev()) {
+        if (!parse_chunk_key(view(it->key()), key)) return internal_error("the chunks are damaged: a key");
+        if (key.late == 0) break;  // the newest sample is in a chunk in order
+      }
+      if (!it->status().ok()) return database_->error(it->status(), "read");
+      if (!it->Valid() || !view(it->key()).starts_with(prefix)) continue;
+      Status status = append_chunk(view(it->value()), key.start, kMinTimestamp, times, values);
+      if (!status.ok()) return status;
+    }
   }
-  if (!it->status().ok()) return database_->error(it->status(), "read");
   std::lock_guard head_lock(head_mutex_);
   if (!times.empty()) entry.open.remember(times.back(), std::bit_cast<std::uint64_t>(values.back()));
   entry.last_unknown = false;
   return {};
 }
 
-Status StoreCore::write_record(const AppendBatch& batch) {
+TimestampMs StoreCore::oldest_late_time() const {
+  const DurationMs window = out_of_order_window_;
+  const TimestampMs newest = std::max(stored_.max, recent_.max);
+  if (window <= 0) return kMaxTimestamp;
+  return newest < kMinTimestamp + window ? kMinTimestamp : newest - window;
+}
+
+void StoreCore::encode_record(const AppendBatch& batch) {
   const std::size_t count = slots_.size();
   SeriesList list = SeriesList::inlined;
   std::uint32_t number = 0;
@@ -199,29 +231,49 @@ Status StoreCore::write_record(const AppendBatch& batch) {
     const HeadSeries& entry = head_.at(slots_[i]);
     record_.add_value(batch.values[index(i)], {entry.open.last_bits(), entry.epoch == epoch_, entry.open.scale()});
   }
-  const std::string_view record = record_.finish();
-  Status status = database_->append_log(database_->anchor(epoch_), record, sequence_ + 1);
+  log_records_.push_back(record_.finish());
+}
+
+void StoreCore::encode_late_record(const AppendBatch& batch) {
+  late_record_.begin(epoch_, sequence_ + 1 - epoch_begin_, late_.size(), SeriesList::inlined, 0, kLateRecord);
+  for (const auto& [index, slot] : late_) late_record_.add_id(head_.at(slot).id);
+  std::vector<TimestampMs> times(batch.times.begin(), batch.times.end());
+  if (times.size() != 1) {
+    times.clear();
+    for (const auto& [index, slot] : late_) times.push_back(batch.times[index]);
+  }
+  late_record_.set_times(times);
+  for (const auto& [index, slot] : late_) late_record_.add_value(batch.values[index], {});
+  log_records_.push_back(late_record_.finish());
+}
+
+Status StoreCore::write_records() {
+  Status status = database_->append_log(database_->anchor(epoch_), log_records_, sequence_ + 1);
   if (!status.ok()) {
-    if (list == SeriesList::defined) lists_.clear();  // the number may be in the log or not: give new ones
+    lists_.clear();  // a number that was defined may be in the log or not: give new ones
     return status;
   }
   ++sequence_;
-  log_bytes_ += record.size();
+  for (const std::string_view record : log_records_) log_bytes_ += record.size();
   log_dirty_ = true;
   return {};
 }
 
+/// Samples that are twice in the batch, or out of order in it, can fail here what they passed before. Where that is
+/// allowed they become late ones.
 void StoreCore::apply(const AppendBatch& batch, AppendReport& report) {
+  const TimestampMs oldest_late = oldest_late_time();
   std::lock_guard head_lock(head_mutex_);
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     const std::size_t at = all_accepted_ ? i : accepted_[i];
     const TimestampMs time = batch.times.size() == 1 ? batch.times[0] : batch.times[at];
     const OpenChunk& open = head_.at(slots_[i]).open;
-    // Only a series that is twice in the batch can fail here what it passed before.
     if (time > open.last_time()) {
       head_.append(slots_[i], time, batch.values[at], epoch_);
       recent_.add(time);
       ++report.stored;
+    } else if (time < open.last_time() && time >= oldest_late) {
+      late_.emplace_back(static_cast<std::uint32_t>(at), slots_[i]);
     } else if (time < open.last_time()) {
       report.refuse(AppendReport::Refusal::out_of_order, static_cast<std::uint32_t>(at));
     } else if (std::bit_cast<std::uint64_t>(batch.values[at]) == open.last_bits()) {
@@ -229,6 +281,21 @@ void StoreCore::apply(const AppendBatch& batch, AppendReport& report) {
     } else {
       report.refuse(AppendReport::Refusal::duplicate, static_cast<std::uint32_t>(at));
     }
+  }
+}
+
+void StoreCore::apply_late(const AppendBatch& batch, AppendReport& report) {
+  std::lock_guard head_lock(head_mutex_);
+  for (const auto& [index, slot] : late_) {
+    const TimestampMs time = batch.times.size() == 1 ? batch.times[0] : batch.times[index];
+    const auto outcome = head_.append_late(slot, time, batch.values[index], epoch_, epoch_begin_);
+    if (outcome == LateSamples::Outcome::duplicate) {
+      report.refuse(AppendReport::Refusal::duplicate, index);
+      continue;
+    }
+    if (outcome == LateSamples::Outcome::stored) late_stored_.add();
+    recent_.add(time);
+    ++report.stored;
   }
 }
 

@@ -30,7 +30,8 @@ struct AppendBatch {
 /// - newer than the series' newest: stored;
 /// - same time and same bits as the newest: ignored, and counted as stored;
 /// - same time, other value: refused as a duplicate;
-/// - older than the newest: refused as out of order (until the out-of-order window is built);
+/// - older than the newest: stored if it is no older than the out-of-order window allows, counted from the newest
+///   sample of the store; otherwise refused, as out of order when there is no window and as too old when there is one;
 /// - beyond retention: refused as too old.
 struct AppendReport {
   enum class Refusal : std::uint8_t { none, duplicate, out_of_order, too_old };

@@ -114,19 +114,22 @@ Status StoreCore::write_chunks(Epoch before) {
 Status StoreCore::write_members(std::uint32_t metric, std::span<const Head::Member> members, Epoch before,
                                 Epoch live_from) {
   rocksdb::WriteBatch batch;
-  std::vector<std::size_t> written(members.size(), 0);
+  const auto now = Clock::now();
   {
     std::lock_guard commit_lock(commit_mutex_);
     std::lock_guard head_lock(head_mutex_);
-    for (std::size_t i = 0; i < members.size(); ++i) {
-      const Head::Slot slot = members[i].slot;
-      HeadSeries& entry = head_.at(slot);
-      if (entry.epoch < before) head_.seal(slot);
+    for (const auto& [ordinal, slot] : members) {
+      if (head_.at(slot).epoch < before) head_.seal(slot);
+      head_.seal_late(slot, before);
       const auto* chunks = head_.sealed(slot);
-      for (; chunks != nullptr && written[i] < chunks->size() && (*chunks)[written[i]].epoch < before; ++written[i]) {
-        const SealedChunk& chunk = (*chunks)[written[i]];
-        partitions_.insert(partition_of(chunk.start));
-        batch.Put(database_->chunks(), chunk_key(make_series_id(metric, members[i].ordinal), chunk.start), chunk.bytes);
+      if (chunks == nullptr) continue;
+      for (const SealedChunk& chunk : *chunks) {
+        if (chunk.epoch >= before) continue;
+        const Partition partition = partition_of(chunk.start);
+        partitions_.insert(partition);
+        unmerged_[partition] = now;
+        const SeriesId id = make_series_id(metric, ordinal);
+        batch.Put(database_->chunks(), chunk_key(id, chunk.start, chunk.late), chunk.bytes);
       }
     }
   }
@@ -136,11 +139,9 @@ Status StoreCore::write_members(std::uint32_t metric, std::span<const Head::Memb
   std::lock_guard commit_lock(commit_mutex_);
   std::lock_guard head_lock(head_mutex_);
   ++departures_;
-  for (std::size_t i = 0; i < members.size(); ++i) {
-    const Head::Slot slot = members[i].slot;
-    head_.drop_sealed(slot, written[i]);
-    const HeadSeries& entry = head_.at(slot);
-    if (entry.touched < live_from && entry.open.empty() && head_.sealed(slot) == nullptr) head_.remove(slot);
+  for (const auto& [ordinal, slot] : members) {
+    head_.drop_sealed(slot, before);
+    if (head_.at(slot).touched < live_from && !head_.has_samples(slot)) head_.remove(slot);
   }
   return {};
 }

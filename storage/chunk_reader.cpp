@@ -12,16 +12,20 @@ constexpr int kSteps = 4;
 
 /// Both lists ascend; of equal times the first list's sample stays.
 void merge_overlap(std::vector<TimestampMs>& times, std::vector<double>& values, std::size_t second) {
-  const std::vector<TimestampMs> all_times = times;
-  const std::vector<double> all_values = values;
-  times.clear();
-  values.clear();
+  const auto overlap =
+      std::lower_bound(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(second), times[second]);
+  const auto kept = static_cast<std::size_t>(overlap - times.begin());
+  const std::vector<TimestampMs> all_times(overlap, times.end());
+  const std::vector<double> all_values(values.begin() + static_cast<std::ptrdiff_t>(kept), values.end());
+  times.resize(kept);
+  values.resize(kept);
+  second -= kept;
   std::size_t a = 0;
   std::size_t b = second;
   while (a < second || b < all_times.size()) {
     const bool take_first = b == all_times.size() || (a < second && all_times[a] <= all_times[b]);
     const std::size_t from = take_first ? a++ : b++;
-    if (!times.empty() && times.back() == all_times[from]) continue;
+    if (times.size() > kept && times.back() == all_times[from]) continue;
     times.push_back(all_times[from]);
     values.push_back(all_values[from]);
   }
@@ -45,16 +49,30 @@ void ChunkReader::refresh(std::uint64_t departures) {
   // In this order: what leaves RAM after the count was taken is seen by no later than the next refresh.
   looked_ = true;
   departures_ = departures;
-  partitions_ = core_.partitions(min_time_, max_time_);
-  walkers_.clear();
-  walkers_.resize(std::min(partitions_.size(), kMaxIterators));
+  const Database& database = core_.database();
+  sources_.clear();
+  const std::vector<Partition> in_chunks = core_.unmerged_days(min_time_, max_time_);
+  chunk_walkers_.clear();
+  chunk_walkers_.resize(std::min(in_chunks.size(), kMaxIterators));
+  for (Walker& walker : chunk_walkers_) walker.it = database.iterate(database.chunks());
+  const std::vector<Partition> in_merged = core_.merged_days(min_time_, max_time_);
+  merged_walkers_.clear();
+  merged_walkers_.resize(std::min(in_merged.size(), kMaxIterators));
+  add_sources(in_merged, merged_walkers_);
+  add_sources(in_chunks, chunk_walkers_);
+  std::stable_sort(sources_.begin(), sources_.end(),
+                   [](const Source& a, const Source& b) { return a.partition < b.partition; });
 }
 
-Result<rocksdb::Iterator*> ChunkReader::place(std::size_t i, SeriesId id) {
+void ChunkReader::add_sources(const std::vector<Partition>& days, std::vector<Walker>& walkers) {
+  for (std::size_t i = 0; i < days.size(); ++i) sources_.push_back({days[i], &walkers[i % walkers.size()]});
+}
+
+Result<rocksdb::Iterator*> ChunkReader::place(const Source& source, SeriesId id) {
   target_.clear();
-  put_chunk_prefix(target_, partitions_[i], id);
-  Walker& walker = walkers_[i % walkers_.size()];
-  if (!walker.it) walker.it = core_.database().iterate(core_.database().chunks());
+  put_chunk_prefix(target_, source.partition, id);
+  Walker& walker = *source.walker;
+  if (!walker.it) walker.it = core_.database().iterate(core_.database().merged());
   rocksdb::Iterator& it = *walker.it;
   const rocksdb::Slice target = slice(target_);
   bool there = walker.placed && walker.target <= target_;
@@ -72,23 +90,23 @@ Result<rocksdb::Iterator*> ChunkReader::place(std::size_t i, SeriesId id) {
 /// Calls `visit(start, chunk)` for the series' chunks that start in the range or before; stops on false.
 template <class Visit>
 Status ChunkReader::visit_chunks(SeriesId id, Visit visit) {
-  for (std::size_t i = 0; i < partitions_.size(); ++i) {
-    auto placed = place(i, id);
+  for (const Source& source : sources_) {
+    auto placed = place(source, id);
     if (!placed.ok()) return placed.error();
     rocksdb::Iterator& it = **placed;
     for (; it.Valid(); it.Next()) {
       ChunkKey key;
       if (!parse_chunk_key(view(it.key()), key)) return internal_error("the chunks are damaged: a key");
-      if (key.id != id || key.partition != partitions_[i] || key.start > max_time_) break;
+      if (key.id != id || key.partition != source.partition || key.start > max_time_) break;
       auto go_on = visit(key.start, view(it.value()));
       if (!go_on.ok()) return go_on.error();
       if (!*go_on) {
-        walkers_[i % walkers_.size()].placed = false;
+        source.walker->placed = false;
         return {};
       }
     }
     if (!it.Valid() && !it.status().ok()) return core_.database().error(it.status(), "read");
-    walkers_[i % walkers_.size()].target.append(kChunkKeyBytes, '\xff');  // it has left the series' first chunk behind
+    source.walker->target.append(kChunkKeyBytes, '\xff');  // it has left the series' first chunk behind
   }
   return {};
 }
@@ -114,12 +132,12 @@ Result<bool> ChunkReader::has(SeriesId id) {
 
 Result<std::optional<SeriesId>> ChunkReader::next_id(SeriesId from, SeriesId end) {
   std::optional<SeriesId> smallest;
-  for (std::size_t i = 0; i < partitions_.size(); ++i) {
-    auto placed = place(i, from);
+  for (const Source& source : sources_) {
+    auto placed = place(source, from);
     if (!placed.ok()) return placed.error();
     ChunkKey key;
     if (!(*placed)->Valid() || !parse_chunk_key(view((*placed)->key()), key)) continue;
-    if (key.partition != partitions_[i] || key.id >= end) continue;
+    if (key.partition != source.partition || key.id >= end) continue;
     if (!smallest || key.id < *smallest) smallest = key.id;
   }
   return smallest;

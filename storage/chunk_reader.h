@@ -8,9 +8,12 @@
 
 namespace pipit {
 
-/// Reads chunks on disk, series after series in the order of ids, over the partitions that touch a range.
+/// Reads chunks on disk, series after series in the order of ids, over the partitions that touch a range, in both
+/// families of chunks.
 ///
-/// Each partition has an iterator of its own, which walks on while the next series is near. Not thread-safe.
+/// Each partition has an iterator of its own in each family, which walks on while the next series is near. Iterators on
+/// `chunks` are made before it is known which days have merged chunks, and those on `merged` after it: what has left
+/// `chunks` is seen in `merged`. Not thread-safe.
 class ChunkReader {
  public:
   ChunkReader(const StoreCore& core, TimestampMs min_time, TimestampMs max_time)
@@ -35,9 +38,15 @@ class ChunkReader {
     std::string target;  ///< it stands at the first key that is not less
     bool placed = false;
   };
+  /// A partition in one family.
+  struct Source {
+    Partition partition;
+    Walker* walker;
+  };
 
-  /// The walker of partition number `i`, at the first key that is not less than the series' prefix.
-  Result<rocksdb::Iterator*> place(std::size_t i, SeriesId id);
+  void add_sources(const std::vector<Partition>& days, std::vector<Walker>& walkers);
+  /// The source's iterator, at the first key that is not less than the series' prefix.
+  Result<rocksdb::Iterator*> place(const Source& source, SeriesId id);
   template <class Visit>
   Status visit_chunks(SeriesId id, Visit visit);
 
@@ -46,13 +55,14 @@ class ChunkReader {
   TimestampMs max_time_;
   bool looked_ = false;
   std::uint64_t departures_ = 0;
-  std::vector<Partition> partitions_;
-  std::vector<Walker> walkers_;
+  std::vector<Source> sources_;  ///< by partition; in each, `merged` first
+  std::vector<Walker> chunk_walkers_;
+  std::vector<Walker> merged_walkers_;
   std::string target_;
 };
 
-/// Appends a decoded chunk to what is there. Samples whose time is there already are dropped: chunks overlap only where
-/// a crash made a replay write again what was on disk.
+/// Appends a decoded chunk to what is there. Samples whose time is there already are dropped: chunks overlap where a
+/// crash made a replay write again what was on disk, where samples came late, and while a day is merged.
 Status append_chunk(std::string_view chunk, TimestampMs start, TimestampMs min_time, std::vector<TimestampMs>& times,
                     std::vector<double>& values);
 

@@ -7,6 +7,7 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/listener.h>
 #include <rocksdb/merge_operator.h>
+#include <rocksdb/sst_file_writer.h>
 #include <rocksdb/sst_partitioner.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/checkpoint.h>
@@ -29,7 +30,13 @@
 namespace pipit {
 namespace {
 
-constexpr std::array<const char*, 7> kFamilies = {"default", "chunks", "series", "index", "metadata", "log0", "log1"};
+constexpr std::array<const char*, 8> kFamilies = {"default",  "chunks", "series", "index",
+                                                  "metadata", "log0",   "log1",   "merged"};
+
+/// Most of a merged chunk can't be compressed any further, so that a higher level gains next to nothing.
+constexpr int kMergedCompressionLevel = 9;
+/// Where a merge writes, in the data folder. One that a crash left is overwritten by the next.
+constexpr std::string_view kReplacementFile = "merging.tmp";
 
 constexpr std::uint64_t kLargeMemtable = 2 << 20;
 
@@ -43,10 +50,10 @@ class LogRecovery final : public rocksdb::WalFilter {
                                      rocksdb::WriteBatch*, bool*) override {
     Parts parts;
     batch.Iterate(&parts);
-    if (parts.record.empty() || parts.sequence.size() != sizeof(std::uint64_t) || !visit_) {
+    if (parts.records.empty() || parts.sequence.size() != sizeof(std::uint64_t) || !visit_) {
       return WalProcessingOption::kContinueProcessing;
     }
-    status_ = visit_(view(parts.record), big_endian64(parts.sequence.data()));
+    status_ = visit_(parts.records, big_endian64(parts.sequence.data()));
     if (status_.ok()) return WalProcessingOption::kContinueProcessing;
     status_ = Error{status_.error().kind, status_.error().message + " (in " + file + ")"};
     return WalProcessingOption::kCorruptedRecord;
@@ -55,7 +62,7 @@ class LogRecovery final : public rocksdb::WalFilter {
 
  private:
   struct Parts final : rocksdb::WriteBatch::Handler {
-    rocksdb::Slice record;
+    std::vector<std::string_view> records;
     std::string sequence;
     rocksdb::Status PutCF(std::uint32_t, const rocksdb::Slice& key, const rocksdb::Slice& value) override {
       if (view(key) == kLogSequence) sequence = value.ToString();
@@ -68,7 +75,7 @@ class LogRecovery final : public rocksdb::WalFilter {
     rocksdb::Status MergeCF(std::uint32_t, const rocksdb::Slice&, const rocksdb::Slice&) override {
       return rocksdb::Status::OK();
     }
-    void LogData(const rocksdb::Slice& data) override { record = data; }
+    void LogData(const rocksdb::Slice& data) override { records.push_back(view(data)); }
   };
 
   const Database::LogVisitor& visit_;
@@ -118,6 +125,7 @@ class WarningLog final : public rocksdb::Logger {
     if (level < rocksdb::WARN_LEVEL || level >= rocksdb::HEADER_LEVEL) return;
     char text[500];
     std::vsnprintf(text, sizeof text, format, arguments);
+    if (std::strstr(text, "without unique ID to verify") != nullptr) return;  // as ingested files are
     log_warn("RocksDB", {{"message", std::string_view(text)}});
   }
 };
@@ -166,6 +174,16 @@ rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache
   return options;
 }
 
+/// Files come whole, as ingested by a merge, one day each, and go with their day. Only where a day was merged again, or
+/// samples were deleted, the store asks for a compaction.
+rocksdb::ColumnFamilyOptions merged_options(const std::shared_ptr<rocksdb::Cache>& cache) {
+  auto options = family_options(cache, 64 << 10);
+  options.disable_auto_compactions = true;
+  options.sst_partitioner_factory = rocksdb::NewSstPartitionerFixedPrefixFactory(kPartitionBytes);
+  options.compression_opts.level = kMergedCompressionLevel;
+  return options;
+}
+
 std::vector<rocksdb::ColumnFamilyDescriptor> families(std::size_t cache_bytes) {
   const auto cache = rocksdb::NewLRUCache(cache_bytes, 0);
   // An anchor's key is overwritten in place, or its memtable would grow with every commit.
@@ -179,7 +197,7 @@ std::vector<rocksdb::ColumnFamilyDescriptor> families(std::size_t cache_bytes) {
   index.merge_operator = std::make_shared<PostingsMerge>();
   const auto plain = family_options(cache, 8 << 10);
   return {{kFamilies[0], plain}, {kFamilies[1], chunks}, {kFamilies[2], plain}, {kFamilies[3], index},
-          {kFamilies[4], plain}, {kFamilies[5], anchor}, {kFamilies[6], anchor}};
+          {kFamilies[4], plain}, {kFamilies[5], anchor}, {kFamilies[6], anchor}, {kFamilies[7], merged_options(cache)}};
 }
 
 Error unavailable(std::string message) { return {ErrorKind::unavailable, std::move(message)}; }
@@ -203,6 +221,57 @@ class Listener final : public rocksdb::EventListener {
 
  private:
   std::atomic<bool> refused_ = false;
+};
+
+/// A table file that is written beside the database's own and becomes one of them.
+class FileReplacement final : public Database::Replacement {
+ public:
+  FileReplacement(const Database& database, rocksdb::DB& db, Database::Family* family, const std::string& file)
+      : database_(database), db_(db), family_(family), file_(file), writer_({}, db.GetOptions(family), family) {}
+  ~FileReplacement() override {
+    std::error_code ignored;
+    std::filesystem::remove(file_, ignored);
+  }
+  Status open() { return done(writer_.Open(file_)); }
+  Status put(std::string_view key, std::string_view value) override {
+    empty_ = false;
+    return done(writer_.Put(slice(key), slice(value)));
+  }
+  Result<bool> commit(std::string_view begin, std::string_view end) override {
+    bool replaces;
+    if (Status status = any_key(begin, end, replaces); !status.ok()) return status.error();
+    if (empty_ && !replaces) return false;
+    rocksdb::Status status;
+    if (replaces) status = writer_.DeleteRange(slice(begin), slice(end));  // it leaves keys of the same file alone
+    if (status.ok()) status = writer_.Finish();
+    rocksdb::IngestExternalFileOptions options;
+    options.move_files = true;
+    if (status.ok()) status = db_.IngestExternalFile(family_, {file_}, options);
+    if (!status.ok()) return database_.error(status, "write");
+    return replaces;
+  }
+
+ private:
+  Status any_key(std::string_view begin, std::string_view end, bool& any) const {
+    rocksdb::ReadOptions options;
+    const rocksdb::Slice bound = slice(end);
+    options.iterate_upper_bound = &bound;
+    const std::unique_ptr<rocksdb::Iterator> it(db_.NewIterator(options, family_));
+    it->Seek(slice(begin));
+    any = it->Valid();
+    return done(it->status());
+  }
+  Status done(const rocksdb::Status& status) const {
+    if (status.ok()) return {};
+    return database_.error(status, "write");
+  }
+
+  const Database& database_;
+  rocksdb::DB& db_;
+  Database::Family* family_;
+  std::string file_;
+  rocksdb::SstFileWriter writer_;
+  bool empty_ = true;
 };
 
 class RocksDatabase final : public Database {
@@ -252,14 +321,14 @@ class RocksDatabase final : public Database {
 
   Status flush(Family* family) override { return done(db_->Flush(rocksdb::FlushOptions(), family), "write"); }
 
-  Status append_log(Family* anchor, std::string_view record, std::uint64_t sequence) override {
+  Status append_log(Family* anchor, LogRecords records, std::uint64_t sequence) override {
     log_batch_.Clear();
-    if (!record.empty()) log_batch_.PutLogData(slice(record));
+    for (const std::string_view record : records) log_batch_.PutLogData(slice(record));
     char number[sizeof sequence];
     write_big_endian64(number, sequence);
     log_batch_.Put(anchor, slice(kLogSequence), slice({number, sizeof number}));
     rocksdb::WriteOptions options;
-    options.disableWAL = record.empty();
+    options.disableWAL = records.empty();
     return done(db_->Write(options, &log_batch_), "write");
   }
 
@@ -285,9 +354,15 @@ class RocksDatabase final : public Database {
   Status drop_before(Family* family, std::string_view end) override {
     const rocksdb::Slice last = slice(end);
     auto status = rocksdb::DeleteFilesInRange(db_.get(), family, nullptr, &last, false);
-    if (status.ok()) status = db_->DeleteRange(rocksdb::WriteOptions(), family, slice({}), last);
+    if (status.ok()) status = db_->DeleteRange(rocksdb::WriteOptions(), family, slice(""), last);
     if (!status.ok()) return error(status, "write");
-    return compact(family, {}, end);  // of files in level 0, that hold other keys too
+    return compact(family, "", end);  // of files in level 0, that hold other keys too
+  }
+
+  Result<std::unique_ptr<Replacement>> replace(Family* family) override {
+    auto replacement = std::make_unique<FileReplacement>(*this, *db_, family, (path_ / kReplacementFile).string());
+    if (Status status = replacement->open(); !status.ok()) return status.error();
+    return std::unique_ptr<Replacement>(std::move(replacement));
   }
 
   Status compact(Family* family, std::string_view begin, std::string_view end) override {

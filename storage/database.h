@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,8 +27,10 @@ inline std::string_view view(const rocksdb::Slice& slice) { return {slice.data()
 /// Thread-safe, save `close`.
 class Database {
  public:
-  /// Gets a write-ahead record and its number. Called in order, before `open` returns.
-  using LogVisitor = std::function<Status(std::string_view record, std::uint64_t sequence)>;
+  /// What one commit has in the write-ahead log.
+  using LogRecords = std::span<const std::string_view>;
+  /// Gets the records of a commit and its number. Called in order, before `open` returns.
+  using LogVisitor = std::function<Status(LogRecords records, std::uint64_t sequence)>;
   struct Options {
     std::filesystem::path path;
     std::size_t cache_bytes = 8u << 20;
@@ -49,9 +52,11 @@ class Database {
   Family* metadata() const { return handles_[4]; }
   /// What a checkpoint flushes, chunks first.
   std::array<Family*, 5> checkpointed() const { return {chunks(), series(), index(), metadata(), state()}; }
-  std::array<Family*, 1> chunk_families() const { return {chunks()}; }
+  /// A reader looks at them in this order: what leaves the first is in the second before.
+  std::array<Family*, 2> chunk_families() const { return {chunks(), merged()}; }
   /// The log's two anchors, see `append_log`.
   Family* anchor(std::uint64_t epoch) const { return handles_[5 + epoch % 2]; }
+  Family* merged() const { return handles_[7]; }
 
   /// Reads a key; `found` false when there is none.
   virtual Status get(Family* family, std::string_view key, std::string& value, bool& found) const = 0;
@@ -60,9 +65,9 @@ class Database {
   virtual std::unique_ptr<rocksdb::Iterator> iterate(Family* family, bool fill_cache = true) const = 0;
   virtual Status flush(Family* family) = 0;
   /// The write-ahead log: records that RocksDB keeps in its own log and in no memtable. An anchor family holds the
-  /// number of the newest record; as long as its memtable is not flushed, RocksDB keeps all log files since the first
+  /// number of the newest commit; as long as its memtable is not flushed, RocksDB keeps all log files since the first
   /// record that was appended with this anchor. So nobody but a checkpoint may ever flush an anchor.
-  virtual Status append_log(Family* anchor, std::string_view record, std::uint64_t sequence) = 0;
+  virtual Status append_log(Family* anchor, LogRecords records, std::uint64_t sequence) = 0;
   /// Writes the batch, of keys of the default family, and begins a new log file.
   virtual Status switch_log(rocksdb::WriteBatch& state_changes) = 0;
   /// The number that the anchor holds, 0 when none.
@@ -73,6 +78,17 @@ class Database {
   virtual Status sync_log() = 0;
   /// Drops all keys below `end`, whole files where that is possible. Their space is free at once.
   virtual Status drop_before(Family* family, std::string_view end) = 0;
+  /// Keys that are about to take the place of a range, all at one moment. Dropped without a trace unless committed.
+  class Replacement {
+   public:
+    virtual ~Replacement() = default;
+    /// REQUIRES: keys ascend.
+    virtual Status put(std::string_view key, std::string_view value) = 0;
+    /// Replaces what is in [begin, end), durably; says whether there was anything. REQUIRES: all keys lie in it.
+    virtual Result<bool> commit(std::string_view begin, std::string_view end) = 0;
+  };
+  /// One at a time. Nobody else may write keys of the range before it is committed.
+  virtual Result<std::unique_ptr<Replacement>> replace(Family* family) = 0;
   /// Frees the space of what was deleted between the keys.
   virtual Status compact(Family* family, std::string_view begin, std::string_view end) = 0;
   /// A copy in a folder that is not there yet, as the database is now, for `open`. Files are shared where the file

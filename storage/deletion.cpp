@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "storage/chunk.h"
-#include "storage/open_chunk.h"
 #include "storage/series_cursor.h"
+#include "storage/tombstone_cleaner.h"
 #include "telemetry/log.h"
 
 namespace pipit {
@@ -93,80 +92,18 @@ Result<bool> StoreCore::add_tombstone(SeriesId id, DeletedInterval interval, roc
 /// checkpoint are dealt with, as only their samples are sure to have left the log.
 Status StoreCore::clean_tombstones() {
   if (!has_tombstones()) return {};
-  TombstoneReader rewritten(*database_);
-  TombstoneReader dropped(*database_);
+  TombstoneReader cleaned(*database_);  // before the cleaner: what it sees has been rewritten
+  TombstoneCleaner cleaner(*database_);
   if (Status status = checkpoint(); !status.ok()) return status;
-  KeyRanges touched;
   {
     std::lock_guard checkpoint_lock(checkpoint_mutex_);
     if (Status status = can_write(); !status.ok()) return status;
-    if (Status status = rewrite_chunks(rewritten, touched); !status.ok()) return status;
-    for (auto* family : database_->chunk_families()) {
-      if (Status status = database_->flush(family); !status.ok()) return status;
-    }
-    if (Status status = drop_tombstones(dropped); !status.ok()) return status;
-  }
-  for (const auto& [where, range] : touched) {
-    auto* const family = database_->chunk_families()[where.first];
-    if (Status status = database_->compact(family, range.first, range.second); !status.ok()) return status;
-  }
-  log_info("removed deleted samples from the disk", {});
-  return {};
-}
-
-Status StoreCore::rewrite_chunks(TombstoneReader& tombstones, KeyRanges& touched) {
-  const std::vector<Partition> days = partitions(kMinStorableTime, kMaxStorableTime);
-  for (SeriesId id = 0;;) {
-    auto next = tombstones.next(id + 1);
-    if (!next.ok()) return next.error();
-    if (*next == 0) return {};
-    id = *next;
-    auto found = tombstones.find(id);
-    if (!found.ok()) return found.error();
-    const DeletedIntervals& intervals = **found;
-    for (const Partition day : days) {
-      const TimestampMs start = partition_start(day);
-      const bool hit = std::any_of(intervals.begin(), intervals.end(), [&](const DeletedInterval& i) {
-        return i.from < start + kPartitionMs && i.to >= start;
-      });
-      for (std::size_t family = 0; hit && family < database_->chunk_families().size(); ++family) {
-        Status status = rewrite_day(family, day, id, intervals, touched);
-        if (!status.ok()) return status;
-      }
-    }
-  }
-}
-
-/// What is left of a series' day in a family, if any of it is deleted, takes the place of all its chunks at once.
-Status StoreCore::rewrite_day(std::size_t family_number, Partition day, SeriesId id, const DeletedIntervals& intervals,
-                              KeyRanges& touched) {
-  auto* const family = database_->chunk_families()[family_number];
-  std::string prefix;
-  put_chunk_prefix(prefix, day, id);
-  std::vector<TimestampMs> times;
-  std::vector<double> values;
-  rocksdb::WriteBatch batch;
-  auto it = database_->iterate(family, false);
-  for (it->Seek(slice(prefix)); it->Valid() && view(it->key()).starts_with(prefix); it->Next()) {
-    ChunkKey key;
-    if (!parse_chunk_key(view(it->key()), key)) return internal_error("the chunks are damaged: a key");
-    Status status = append_chunk(view(it->value()), key.start, kMinTimestamp, times, values);
+    Status status = cleaner.rewrite(partitions(kMinStorableTime, kMaxStorableTime));
+    if (status.ok()) status = drop_tombstones(cleaned);
     if (!status.ok()) return status;
-    batch.Delete(family, it->key());
   }
-  if (!it->status().ok()) return database_->error(it->status(), "read");
-  const std::size_t before = times.size();
-  drop_deleted(intervals, times, values);
-  if (times.size() == before) return {};
-  for (std::size_t at = 0; at < times.size(); at += OpenChunk::kMaxSamples) {
-    const std::size_t count = std::min<std::size_t>(OpenChunk::kMaxSamples, times.size() - at);
-    const std::string chunk = encode_chunk(std::span(times).subspan(at, count), std::span(values).subspan(at, count));
-    batch.Put(family, chunk_key(id, times[at]), chunk);
-  }
-  auto& range = touched.try_emplace({family_number, day}, prefix, prefix).first->second;
-  range.first = std::min(range.first, prefix);
-  range.second = std::max(range.second, prefix_end(prefix));
-  return database_->write(batch, false);
+  log_info("removed deleted samples from the disk");
+  return cleaner.compact();
 }
 
 /// A tombstone that has been added to meanwhile stays for the next time.
@@ -241,7 +178,7 @@ Status StoreCore::forget_empty_series(std::span<const SeriesId> ids) {
     std::lock_guard head_lock(head_mutex_);
     const Head::Slot slot = head_.find(id);
     if (slot != Head::kNoSlot) {
-      if (!head_.at(slot).open.empty() || head_.sealed(slot) != nullptr) continue;
+      if (head_.has_samples(slot)) continue;
       head_.remove(slot);
     }
     empty.push_back(id);

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 
+#include "storage/chunk.h"
+
 namespace pipit {
 namespace {
 
-constexpr std::size_t kSealedOverhead = 80;  // of a map's node and a vector's element
+constexpr std::size_t kSealedOverhead = 88;  // of a map's node and a vector's element
+constexpr std::size_t kLateOverhead = 128;   // of a map's node and two vectors' blocks
 
 std::vector<Head::Member>::const_iterator lower_bound(const std::vector<Head::Member>& members, std::uint32_t ordinal) {
   return std::lower_bound(members.begin(), members.end(), ordinal,
@@ -124,7 +127,7 @@ void Head::seal(Slot slot) {
   OpenChunk& open = at(slot).open;
   if (open.empty()) return;
   const std::size_t before = open.heap_bytes();
-  SealedChunk chunk{open.first_time(), open.last_time(), open.count(), at(slot).epoch, open.seal()};
+  SealedChunk chunk{open.first_time(), open.last_time(), open.count(), at(slot).epoch, 0, open.seal()};
   chunk.bytes.shrink_to_fit();
   open.clear();
   chunk_bytes_ += chunk.bytes.size() + kSealedOverhead - before;
@@ -136,16 +139,59 @@ const std::vector<SealedChunk>* Head::sealed(Slot slot) const {
   return found == sealed_.end() ? nullptr : &found->second;
 }
 
-void Head::drop_sealed(Slot slot, std::size_t count) {
-  if (count == 0) return;
+void Head::drop_sealed(Slot slot, Epoch before) {
   auto found = sealed_.find(slot);
-  auto& chunks = found->second;
-  for (std::size_t i = 0; i < count; ++i) {
-    samples_ -= chunks[i].count;
-    chunk_bytes_ -= chunks[i].bytes.size() + kSealedOverhead;
+  if (found == sealed_.end()) return;
+  std::erase_if(found->second, [&](const SealedChunk& chunk) {
+    if (chunk.epoch >= before) return false;
+    samples_ -= chunk.count;
+    chunk_bytes_ -= chunk.bytes.size() + kSealedOverhead;
+    return true;
+  });
+  if (found->second.empty()) sealed_.erase(found);
+}
+
+LateSamples::Outcome Head::append_late(Slot slot, TimestampMs time, double value, Epoch epoch,
+                                       std::uint64_t epoch_begin) {
+  seal_late(slot, epoch);
+  LateOfEpoch& late = late_[slot];
+  if (late.epoch == 0) {
+    late.epoch = epoch;
+    late.epoch_begin = epoch_begin;
+    chunk_bytes_ += kLateOverhead;
   }
-  chunks.erase(chunks.begin(), chunks.begin() + static_cast<std::ptrdiff_t>(count));
-  if (chunks.empty()) sealed_.erase(found);
+  const std::size_t before = late.samples.bytes();
+  const auto outcome = late.samples.add(time, value);
+  chunk_bytes_ += late.samples.bytes() - before;
+  if (outcome == LateSamples::Outcome::stored) ++samples_;
+  at(slot).touched = epoch;
+  return outcome;
+}
+
+const LateSamples* Head::late(Slot slot) const {
+  auto found = late_.find(slot);
+  return found == late_.end() ? nullptr : &found->second.samples;
+}
+
+void Head::seal_late(Slot slot, Epoch before) {
+  auto found = late_.find(slot);
+  if (found == late_.end() || found->second.epoch >= before) return;
+  const LateOfEpoch& late = found->second;
+  const std::span<const TimestampMs> times(late.samples.times);
+  const std::span<const double> values(late.samples.values);
+  auto& sealed = sealed_[slot];
+  for (std::size_t begin = 0; begin < times.size();) {  // a chunk a partition
+    const Partition partition = partition_of(times[begin]);
+    std::size_t end = begin;
+    while (end < times.size() && end - begin < OpenChunk::kMaxSamples && partition_of(times[end]) == partition) ++end;
+    const std::size_t count = end - begin;
+    sealed.push_back({times[begin], times[end - 1], static_cast<std::uint32_t>(count), late.epoch, late.epoch_begin,
+                      encode_chunk(times.subspan(begin, count), values.subspan(begin, count))});
+    chunk_bytes_ += sealed.back().bytes.size() + kSealedOverhead;
+    begin = end;
+  }
+  chunk_bytes_ -= late.samples.bytes() + kLateOverhead;
+  late_.erase(found);
 }
 
 std::span<const Head::Member> Head::members(std::uint32_t metric) const {

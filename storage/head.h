@@ -10,6 +10,7 @@
 #include "storage/appender.h"
 #include "storage/hash.h"
 #include "storage/keys.h"
+#include "storage/late_samples.h"
 #include "storage/open_chunk.h"
 
 namespace pipit {
@@ -37,6 +38,9 @@ struct SealedChunk {
   TimestampMs end = 0;
   std::uint32_t count = 0;
   Epoch epoch = 0;
+  /// 0, or for samples that came out of order the number of the epoch's first write-ahead record. It is part of the
+  /// chunk's key: unlike chunks of samples in order, these can have starts that the series has had before.
+  std::uint64_t late = 0;
   std::string bytes;
 };
 
@@ -87,11 +91,17 @@ class Head {
 
   /// REQUIRES: time > the series' last time.
   void append(Slot slot, TimestampMs time, double value, Epoch epoch);
+  /// Takes a sample that is older than the series' newest.
+  LateSamples::Outcome append_late(Slot slot, TimestampMs time, double value, Epoch epoch, std::uint64_t epoch_begin);
+  const LateSamples* late(Slot slot) const;
   /// Closes the open chunk, if it has samples; it is then among sealed().
   void seal(Slot slot);
+  /// Closes the late samples, if there are any of an epoch before `before`, likewise.
+  void seal_late(Slot slot, Epoch before);
   const std::vector<SealedChunk>* sealed(Slot slot) const;
-  /// Forgets the first `count` sealed chunks, which are on disk now.
-  void drop_sealed(Slot slot, std::size_t count);
+  /// Forgets the sealed chunks of epochs before `before`, which are on disk now.
+  void drop_sealed(Slot slot, Epoch before);
+  bool has_samples(Slot slot) const { return !at(slot).open.empty() || sealed_.contains(slot) || late_.contains(slot); }
 
   std::span<const Member> members(std::uint32_t metric) const;
   const std::unordered_map<std::uint32_t, std::vector<Member>>& metrics() const { return members_; }
@@ -123,6 +133,12 @@ class Head {
   std::size_t hashed_ = 0;
   std::unordered_map<std::uint32_t, std::vector<Member>> members_;
   std::unordered_map<Slot, std::vector<SealedChunk>> sealed_;
+  struct LateOfEpoch {
+    Epoch epoch = 0;
+    std::uint64_t epoch_begin = 0;
+    LateSamples samples;
+  };
+  std::unordered_map<Slot, LateOfEpoch> late_;
   TimestampMs partition_begin_ = 0;  // of the partition that the newest append went to
   std::uint64_t series_ = 0;
   std::uint64_t samples_ = 0;

@@ -37,6 +37,7 @@ inline constexpr TimestampMs partition_start(Partition p) { return p * kPartitio
 
 inline constexpr std::size_t kPartitionBytes = 4;
 inline constexpr std::size_t kChunkKeyBytes = 20;
+inline constexpr std::size_t kLateChunkKeyBytes = 28;
 
 inline void put_partition(std::string& out, Partition p) {
   put_big_endian32(out, static_cast<std::uint32_t>(p) ^ 0x80000000U);  // so that negative ones sort first
@@ -46,6 +47,7 @@ struct ChunkKey {
   Partition partition = 0;
   SeriesId id = 0;
   TimestampMs start = 0;
+  std::uint64_t late = 0;  ///< not 0 for samples that came out of order: see SealedChunk
 };
 
 /// A chunk's key, or without a start the prefix of a series' chunks in a partition.
@@ -53,18 +55,20 @@ inline void put_chunk_prefix(std::string& out, Partition p, SeriesId id) {
   put_partition(out, p);
   put_big_endian64(out, id);
 }
-inline std::string chunk_key(SeriesId id, TimestampMs start) {
+inline std::string chunk_key(SeriesId id, TimestampMs start, std::uint64_t late = 0) {
   std::string key;
   put_chunk_prefix(key, partition_of(start), id);
   put_big_endian64(key, static_cast<std::uint64_t>(start) ^ (std::uint64_t{1} << 63));
+  if (late != 0) put_big_endian64(key, late);
   return key;
 }
 /// False when the bytes are no chunk key.
 inline bool parse_chunk_key(std::string_view key, ChunkKey& parsed) {
-  if (key.size() != kChunkKeyBytes) return false;
+  if (key.size() != kChunkKeyBytes && key.size() != kLateChunkKeyBytes) return false;
   parsed.partition = static_cast<Partition>(big_endian32(key.data()) ^ 0x80000000U);
   parsed.id = big_endian64(key.data() + 4);
   parsed.start = static_cast<TimestampMs>(big_endian64(key.data() + 12) ^ (std::uint64_t{1} << 63));
+  parsed.late = key.size() == kLateChunkKeyBytes ? big_endian64(key.data() + kChunkKeyBytes) : 0;
   return true;
 }
 

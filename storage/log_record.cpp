@@ -22,8 +22,8 @@ std::int64_t predicted(const Predictor& predictor, int scale) {
 }  // namespace
 
 void LogRecordWriter::begin(std::uint64_t epoch, std::uint64_t position, std::size_t count, SeriesList list,
-                            std::uint64_t list_number) {
-  bytes_.assign(1, static_cast<char>(kSamplesRecord));
+                            std::uint64_t list_number, std::uint8_t type) {
+  bytes_.assign(1, static_cast<char>(type));
   bytes_ += static_cast<char>(list);
   put_varint(bytes_, epoch);
   put_varint(bytes_, position);
@@ -78,12 +78,11 @@ std::string_view LogRecordWriter::finish() {
 Status LogRecordReader::open(std::string_view record) {
   const Error damaged = internal_error("damaged write-ahead record");
   ByteReader reader(record);
-  std::uint8_t type;
   std::uint8_t flags;
   std::uint64_t count;
-  if (!reader.byte(type)) return damaged;
-  if (type != kSamplesRecord) {
-    return internal_error("write-ahead record of type " + std::to_string(type) + ", which this version does not know");
+  if (!reader.byte(type_)) return damaged;
+  if (type_ != kSamplesRecord && type_ != kLateRecord) {
+    return internal_error("write-ahead record of type " + std::to_string(type_) + ", which this version does not know");
   }
   if (!reader.byte(flags) || !reader.varint(epoch_) || !reader.varint(position_) || !reader.varint(count))
     return damaged;

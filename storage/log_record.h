@@ -16,6 +16,8 @@ namespace pipit {
 // A write-ahead record holds one append as columns: which series, when, and what. Byte by byte: docs/storage.md.
 
 inline constexpr std::uint8_t kSamplesRecord = 1;
+/// The same for samples that are older than their series' newest: values are relative to nothing.
+inline constexpr std::uint8_t kLateRecord = 2;
 
 /// What a value is written relative to: the series' last value *within the same epoch*, which is the time
 /// between two checkpoints' cuts, as a replay starts at a cut and knows nothing older.
@@ -35,8 +37,8 @@ enum class SeriesList : std::uint8_t {
 class LogRecordWriter {
  public:
   /// Starts a record of `count` samples, which has `position` records of the same epoch before it.
-  void begin(std::uint64_t epoch, std::uint64_t position, std::size_t count, SeriesList list,
-             std::uint64_t list_number);
+  void begin(std::uint64_t epoch, std::uint64_t position, std::size_t count, SeriesList list, std::uint64_t list_number,
+             std::uint8_t type = kSamplesRecord);
   /// One a sample, unless the list is known.
   void add_id(SeriesId id);
   /// One for all samples, or one a sample.
@@ -59,6 +61,7 @@ class LogRecordReader {
   /// Reads all but the values. Errors: internal when the bytes are damaged.
   Status open(std::string_view record);
 
+  bool late() const { return type_ == kLateRecord; }
   std::uint64_t epoch() const { return epoch_; }
   std::uint64_t position() const { return position_; }
   std::size_t count() const { return count_; }
@@ -74,6 +77,7 @@ class LogRecordReader {
   bool read_ids(ByteReader& reader);
   bool read_times(ByteReader& reader, bool shared);
 
+  std::uint8_t type_ = kSamplesRecord;
   std::uint64_t epoch_ = 0;
   std::uint64_t position_ = 0;
   std::size_t count_ = 0;

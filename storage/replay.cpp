@@ -8,32 +8,36 @@ namespace pipit {
 
 /// RocksDB may still have the end of an epoch that is in chunks: it keeps a log file for what comes later in it. An
 /// epoch without its beginning is therefore skipped, unless it is the newest, which is never without.
-Status StoreCore::replay_record(std::string_view bytes, std::uint64_t sequence) {
+Status StoreCore::replay_commit(Database::LogRecords records, std::uint64_t sequence) {
   if (sequence_ != 0 && sequence <= sequence_) return {};
   if (sequence_ != 0 && sequence != sequence_ + 1) {
     return internal_error("write-ahead records " + std::to_string(sequence_ + 1) + " to " +
                           std::to_string(sequence - 1) + " are missing");
   }
+  for (const std::string_view bytes : records) {
+    if (Status status = replay_record(bytes, sequence); !status.ok()) {
+      return internal_error(status.error().message + ", number " + std::to_string(sequence));
+    }
+  }
+  sequence_ = sequence;
+  return {};
+}
+
+Status StoreCore::replay_record(std::string_view bytes, std::uint64_t sequence) {
   LogRecordReader& record = replay_reader_;
-  Status status = record.open(bytes);
-  if (status.ok() && record.epoch() != epoch_) {
+  if (Status status = record.open(bytes); !status.ok()) return status;
+  if (record.epoch() != epoch_) {
     replay_lists_.clear();
     // A cut lies between two epochs, and its checkpoint had not ended.
     cut_pending_ = replayed_records_ != 0;
     epoch_ = static_cast<Epoch>(record.epoch());
   }
   epoch_begin_ = sequence - record.position();
-  if (replayed_records_ == 0 && status.ok() && record.position() != 0) {
-    sequence_ = sequence;
-    return {};
-  }
-  if (status.ok()) status = find_replay_slots(record);
-  if (status.ok()) status = replay_samples(record);
-  if (!status.ok()) return internal_error(status.error().message + ", number " + std::to_string(sequence));
-  sequence_ = sequence;
+  if (replayed_records_ == 0 && record.position() != 0) return {};
+  if (Status status = find_replay_slots(record); !status.ok()) return status;
   log_bytes_ += bytes.size();
   ++replayed_records_;
-  return {};
+  return record.late() ? replay_late(record) : replay_samples(record);
 }
 
 Status StoreCore::end_replay() {
@@ -88,6 +92,16 @@ Status StoreCore::replay_samples(LogRecordReader& record) {
       head_.append(replay_slots_[i], time, replay_values_[i], epoch_);
       recent_.add(time);
     }
+  }
+  return {};
+}
+
+Status StoreCore::replay_late(LogRecordReader& record) {
+  for (std::size_t i = 0; i < record.count(); ++i) {
+    double value;
+    if (!record.next_value({}, value)) return internal_error("damaged write-ahead record: a value");
+    head_.append_late(replay_slots_[i], record.time(i), value, epoch_, epoch_begin_);
+    recent_.add(record.time(i));
   }
   return {};
 }

@@ -21,10 +21,39 @@ constexpr std::array<std::string_view, 7> kSuffixes = {"", "_bucket", "_sum", "_
 }  // namespace
 
 Status StoreCore::apply_retention(TimestampMs now) {
-  if (options_.retention <= 0) return {};
+  const RetentionLimits limits{options_.retention, options_.retention_bytes};
   std::lock_guard checkpoint_lock(checkpoint_mutex_);
   if (Status status = can_read(); !status.ok()) return status;
-  return drop_before(partition_of(std::clamp(now - options_.retention, kMinStorableTime, kMaxStorableTime)));
+  if (limits.time > 0) {
+    TimestampMs newest;
+    {
+      std::lock_guard head_lock(head_mutex_);
+      newest = stored_.max;
+    }
+    Status status = drop_before(keep_by_time(limits, retention_base(now, newest)));
+    if (!status.ok()) return status;
+  }
+  return limits.bytes == 0 ? Status() : drop_by_size(limits);
+}
+
+/// Whole days leave, oldest first, until all files fit.
+Status StoreCore::drop_by_size(const RetentionLimits& limits) {
+  const std::uint64_t total = database_->total_bytes();
+  if (total <= limits.bytes) return {};
+  std::vector<StoredDay> days;
+  for (const Partition day : partitions(kMinStorableTime, kMaxStorableTime)) {
+    std::string begin;
+    std::string end;
+    put_partition(begin, day);
+    put_partition(end, day + 1);
+    days.push_back({day, 0});
+    for (auto* family : database_->chunk_families()) days.back().bytes += database_->range_bytes(family, begin, end);
+  }
+  const Partition keep_from = keep_by_size(limits, days, total);
+  if (days.empty() || keep_from == days.front().partition) return {};
+  size_retentions_.add();
+  dropped_before_.reset();  // what came late into a day that was dropped goes too
+  return drop_before(keep_from);
 }
 
 /// Forgets the days before `keep_from`: first the series that have samples in no other, then the days' lists, then
@@ -40,10 +69,15 @@ Status StoreCore::drop_before(Partition keep_from) {
   if (expired != 0) {
     std::string end;
     put_partition(end, keep_from);
-    if (Status status = database_->drop_before(database_->chunks(), end); !status.ok()) return status;
+    for (auto* family : database_->chunk_families()) {
+      if (Status status = database_->drop_before(family, end); !status.ok()) return status;
+    }
+    if (Status status = expire_tombstones(partition_start(keep_from)); !status.ok()) return status;
     std::lock_guard commit_lock(commit_mutex_);
     std::lock_guard head_lock(head_mutex_);
     partitions_.erase(partitions_.begin(), partitions_.lower_bound(keep_from));
+    merged_.erase(merged_.begin(), merged_.lower_bound(keep_from));
+    unmerged_.erase(unmerged_.begin(), unmerged_.lower_bound(keep_from));
     stored_.min = std::max(stored_.min, partition_start(keep_from));
     log_info("dropped days beyond retention", {{"days", expired}});
   }

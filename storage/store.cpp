@@ -23,8 +23,10 @@ Result<std::unique_ptr<Store>> open_store(const DatabaseOpener& opener, const St
 }
 
 Status Store::close() { return impl_->close(); }
+void Store::set_out_of_order_window(DurationMs window) { impl_->set_out_of_order_window(window); }
 Status Store::checkpoint() { return impl_->checkpoint(); }
 Status Store::apply_retention(TimestampMs now) { return impl_->apply_retention(now); }
+Status Store::merge_closed_days(TimestampMs now) { return impl_->merge_closed_days(now); }
 Status Store::delete_series(MatcherSets matcher_sets, TimestampMs min_time, TimestampMs max_time) {
   return impl_->delete_series(matcher_sets, min_time, max_time);
 }

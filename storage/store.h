@@ -17,6 +17,10 @@ class MetricsRegistry;
 struct StoreOptions {
   std::filesystem::path path;                      ///< Pipit's own folder; made if missing
   DurationMs retention = 15LL * 24 * 3600 * 1000;  ///< 0 keeps everything
+  /// Days are dropped, oldest first, when all files are larger together; 0 is no limit. The newest day always stays.
+  std::uint64_t retention_bytes = 0;
+  /// How much older than the store's newest sample one may be that is not its series' newest; 0 refuses all such.
+  DurationMs out_of_order_window = 0;
   /// RAM for the open chunks of the head before they are written out, in bytes.
   std::size_t head_bytes = 32u << 20;
   /// RAM for RocksDB's blocks and memtables together, in bytes.
@@ -46,10 +50,15 @@ class Store final : public Appender, public Queryable {
   ~Store() override;
 
   Status close();
+  void set_out_of_order_window(DurationMs window);
   /// Writes the open chunks out, so that the write-ahead records before this call are no longer needed.
   Status checkpoint();
   /// Drops what is older than the retention, as of `now`. Called by the store itself every few minutes.
   Status apply_retention(TimestampMs now);
+  /// Merges the chunks of days that are over as of `now` into long ones, which are smaller. Called by the store itself
+  /// some minutes after the last chunk came into such a day. What the head has of a day must have been written out
+  /// (`checkpoint`), or the day has to wait.
+  Status merge_closed_days(TimestampMs now);
   StoreStats stats() const;
   /// Counts series, labels and what they are made of, at most `limit` of each kind. Reads the whole index: a second or
   /// so for a million series. `cardinality.h`.

@@ -4,6 +4,8 @@
 #include <random>
 
 #include "model/duration.h"
+#include "storage/chunk.h"
+#include "storage/merge.h"
 #include "telemetry/log.h"
 
 namespace pipit {
@@ -38,24 +40,33 @@ HashSeed random_seed() {
 StoreCore::StoreCore(const StoreOptions& options, MetricsRegistry& metrics)
     : options_(options),
       metrics_(metrics),
+      out_of_order_window_(options.out_of_order_window),
       appended_(metrics.counter("pipit_storage_samples_appended_total", "Samples that were stored.")),
       out_of_order_(metrics.counter("pipit_storage_out_of_order_samples_total",
                                     "Samples refused for being older than their series' newest.")),
+      late_stored_(metrics.counter("pipit_storage_late_samples_appended_total",
+                                   "Samples that were stored although their series had newer ones.")),
       duplicates_(metrics.counter("pipit_storage_duplicate_samples_total",
                                   "Samples refused for having another value than the stored one of that time.")),
       too_old_(metrics.counter("pipit_storage_too_old_samples_total", "Samples refused for being beyond retention.")),
       created_(metrics.counter("pipit_storage_series_created_total", "Series that were new to the store.")),
       removed_(metrics.counter("pipit_storage_series_removed_total", "Series that had no samples any more.")),
+      size_retentions_(metrics.counter("pipit_storage_size_retentions_total",
+                                       "How often days were dropped because the files had become too large.")),
       checkpoints_(metrics.counter("pipit_storage_checkpoints_total", "Checkpoints that succeeded.")),
       checkpoint_failures_(metrics.counter("pipit_storage_checkpoint_failures_total", "Checkpoints that failed.")),
-      checkpoint_seconds_(metrics.gauge("pipit_storage_checkpoint_duration_seconds", "How long the last one took.")) {}
+      checkpoint_seconds_(metrics.gauge("pipit_storage_checkpoint_duration_seconds", "How long the last one took.")),
+      merges_(metrics.counter("pipit_storage_merged_days_total", "Days whose chunks were merged into long ones.")),
+      merge_failures_(metrics.counter("pipit_storage_merge_failures_total", "Steps of merging days that failed.")),
+      merged_samples_(metrics.counter("pipit_storage_merged_samples_total", "Samples in chunks that were merged.")),
+      merge_seconds_(metrics.gauge("pipit_storage_merge_seconds_total", "Time spent on merging days.")) {}
 
 StoreCore::~StoreCore() { (void)close(); }
 
 Status StoreCore::open(const DatabaseOpener& opener) {
   const auto start = Clock::now();
-  auto database = opener.open({options_.path, options_.cache_bytes, [this](auto record, std::uint64_t sequence) {
-                                 return replay_record(record, sequence);
+  auto database = opener.open({options_.path, options_.cache_bytes, [this](auto records, std::uint64_t sequence) {
+                                 return replay_commit(records, sequence);
                                }});
   if (!database.ok()) return database.error();
   database_ = std::move(*database);
@@ -121,23 +132,6 @@ Status StoreCore::load_state() {
   return {};
 }
 
-Status StoreCore::load_partitions() {
-  auto it = database_->iterate(database_->chunks());
-  it->SeekToFirst();
-  while (it->Valid()) {
-    ChunkKey key;
-    if (!parse_chunk_key(view(it->key()), key)) {
-      return internal_error("the data folder " + options_.path.string() + " is damaged: a chunk's key");
-    }
-    partitions_.insert(key.partition);
-    std::string next;
-    put_partition(next, key.partition);
-    it->Seek(slice(prefix_end(next)));
-  }
-  if (!it->status().ok()) return database_->error(it->status(), "read");
-  return {};
-}
-
 void StoreCore::register_metrics() {
   const auto gauge = [&](std::string_view name, std::string_view help, auto read) {
     metrics_.callback(this, MetricType::gauge, name, help, [this, read] { return static_cast<double>(read(stats())); });
@@ -174,6 +168,7 @@ Status StoreCore::close() {
   }
   background_wake_.notify_all();
   if (background_.joinable()) background_.join();
+  merging_.reset();
   if (!database_) return {};
   metrics_.remove_callbacks(this);
   Status status;
@@ -224,6 +219,9 @@ void StoreCore::tick(Clock::time_point now) {
   if (checkpoint_is_due(now)) {
     last_attempt_ = now;
     if (Status status = checkpoint(); !status.ok()) log_error("a checkpoint failed", {{"error", status.error()}});
+  }
+  if (Status status = merge_in_background(now); !status.ok()) {
+    log_error("a day's chunks could not be merged", {{"error", status.error()}});
   }
   if (now - last_retention_ >= kRetentionInterval) {
     last_retention_ = now;
@@ -286,7 +284,12 @@ StoreStats StoreCore::stats() const {
 
 TimestampMs StoreCore::visible_from(TimestampMs min_time) const {
   if (options_.retention <= 0) return min_time;
-  return std::max(min_time, now_ms() - options_.retention);
+  TimestampMs newest;
+  {
+    std::lock_guard head_lock(head_mutex_);
+    newest = std::max(stored_.max, recent_.max);
+  }
+  return std::max(min_time, retention_base(now_ms(), newest) - options_.retention);
 }
 
 std::vector<Head::Member> StoreCore::head_members(std::uint32_t metric) const {
@@ -317,17 +320,25 @@ void StoreCore::copy_head(SeriesId id, Head::Slot slot, TimestampMs min_time, Ti
   if (slot == Head::kNoSlot || slot >= head_.slots() || head_.at(slot).id != id) slot = head_.find(id);
   if (slot == Head::kNoSlot) return;
   const auto add = [&](TimestampMs start, TimestampMs end, auto append_bytes) {
-    copy.complete_from = std::min(copy.complete_from, start);
     if (start > max_time || end < min_time) return;
     const std::size_t offset = copy.bytes.size();
     append_bytes();
     copy.pieces.push_back({start, offset, copy.bytes.size() - offset});
   };
   if (const auto* sealed = head_.sealed(slot)) {
-    for (const SealedChunk& chunk : *sealed) add(chunk.start, chunk.end, [&] { copy.bytes += chunk.bytes; });
+    for (const SealedChunk& chunk : *sealed) {
+      if (chunk.late == 0) copy.complete_from = std::min(copy.complete_from, chunk.start);
+      add(chunk.start, chunk.end, [&] { copy.bytes += chunk.bytes; });
+    }
   }
   const OpenChunk& open = head_.at(slot).open;
-  if (!open.empty()) add(open.first_time(), open.last_time(), [&] { open.copy_to(copy.bytes); });
+  if (!open.empty()) {
+    copy.complete_from = std::min(copy.complete_from, open.first_time());
+    add(open.first_time(), open.last_time(), [&] { open.copy_to(copy.bytes); });
+  }
+  if (const LateSamples* late = head_.late(slot)) {
+    add(late->times.front(), late->times.back(), [&] { copy.bytes += encode_chunk(late->times, late->values); });
+  }
 }
 
 bool StoreCore::head_overlaps(SeriesId id, TimestampMs min_time, TimestampMs max_time) const {
@@ -338,6 +349,9 @@ bool StoreCore::head_overlaps(SeriesId id, TimestampMs min_time, TimestampMs max
     for (const SealedChunk& chunk : *sealed) {
       if (chunk.start <= max_time && chunk.end >= min_time) return true;
     }
+  }
+  if (const LateSamples* late = head_.late(slot)) {
+    if (late->times.front() <= max_time && late->times.back() >= min_time) return true;
   }
   const OpenChunk& open = head_.at(slot).open;
   return !open.empty() && open.first_time() <= max_time && open.last_time() >= min_time;

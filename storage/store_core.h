@@ -26,6 +26,8 @@
 
 namespace pipit {
 
+class DayMerge;
+
 /// What the store knows of a series without asking the disk, as a reader needs it: copies of the chunks in RAM.
 struct HeadCopy {
   struct Piece {
@@ -64,10 +66,14 @@ class StoreCore {
   Status close();
   Status checkpoint();
   Status apply_retention(TimestampMs now);
+  Status merge_closed_days(TimestampMs now);
   Status delete_series(Queryable::MatcherSets sets, TimestampMs min_time, TimestampMs max_time);
   Status clean_tombstones();
   Result<std::string> snapshot(bool skip_head);
   StoreStats stats() const;
+
+  void set_out_of_order_window(DurationMs window) { out_of_order_window_ = window; }
+  DurationMs out_of_order_window() const { return out_of_order_window_; }
 
   Result<SeriesRef> series_ref(const Labels& labels);
   void find_encoded(std::span<const std::string_view> encodings, std::span<SeriesRef> refs) const;
@@ -95,6 +101,9 @@ class StoreCore {
   std::pair<TimestampMs, TimestampMs> stored_range(TimestampMs min_time, TimestampMs max_time) const;
   /// Whether anything is deleted that is still on disk or in RAM.
   bool has_tombstones() const { return tombstones_ != 0; }
+  /// Days that touch the range and may have chunks in the family `merged`, and in `chunks`.
+  std::vector<Partition> merged_days(TimestampMs min_time, TimestampMs max_time) const;
+  std::vector<Partition> unmerged_days(TimestampMs min_time, TimestampMs max_time) const;
   /// Those that have chunks on disk and touch the range.
   std::vector<Partition> partitions(TimestampMs min_time, TimestampMs max_time) const;
 
@@ -115,7 +124,6 @@ class StoreCore {
 
   // open and close (store_core.cpp)
   Status load_state();
-  Status load_partitions();
   void register_metrics();
   void run_background();
   void tick(Clock::time_point now);
@@ -125,15 +133,22 @@ class StoreCore {
 
   // replay (replay.cpp)
   Status end_replay();
+  Status replay_commit(Database::LogRecords records, std::uint64_t sequence);
   Status replay_record(std::string_view bytes, std::uint64_t sequence);
   Status find_replay_slots(const LogRecordReader& record);
   Status replay_samples(LogRecordReader& record);
+  Status replay_late(LogRecordReader& record);
 
   // append (append.cpp)
   Status can_write() const;
   Status judge(const AppendBatch& batch, AppendReport& report);
-  Status write_record(const AppendBatch& batch);
+  void encode_record(const AppendBatch& batch);
+  void encode_late_record(const AppendBatch& batch);
+  Status write_records();
   void apply(const AppendBatch& batch, AppendReport& report);
+  void apply_late(const AppendBatch& batch, AppendReport& report);
+  /// The oldest time that a sample which is not its series' newest may have; kMaxTimestamp when it may not be stored.
+  TimestampMs oldest_late_time() const;
   Status know_last(HeadSeries& entry);
 
   // checkpoint (checkpoint.cpp)
@@ -144,20 +159,24 @@ class StoreCore {
   Status write_members(std::uint32_t metric, std::span<const Head::Member> members, Epoch before, Epoch live_from);
   Epoch oldest_live_epoch() const;
 
+  // days and their merging (windows.cpp)
+  Status load_partitions();
+  std::optional<Partition> closed_day(TimestampMs now, Clock::time_point quiet_since) const;
+  Result<bool> merge_step(DayMerge& merge);
+  Status end_merge(DayMerge& merge);
+  Status merge_in_background(Clock::time_point now);
+
   // which series had samples when (activity.cpp)
   Status write_activity(Epoch before);
   template <class Visit>
   void visit_head_ranges(Head::Slot slot, Epoch before, Visit visit) const;
 
   // deletion (deletion.cpp)
-  using KeyRanges = std::map<std::pair<std::size_t, Partition>, std::pair<std::string, std::string>>;
   Status load_tombstones();
   Status bury(std::vector<MetricSelection> selections, TimestampMs min_time, TimestampMs max_time);
   Result<bool> add_tombstone(SeriesId id, DeletedInterval interval, rocksdb::WriteBatch& batch) const;
-  Status rewrite_chunks(TombstoneReader& tombstones, KeyRanges& touched);
-  Status rewrite_day(std::size_t family_number, Partition day, SeriesId id, const DeletedIntervals& intervals,
-                     KeyRanges& touched);
   Status drop_tombstones(TombstoneReader& tombstones);
+  Status expire_tombstones(TimestampMs kept_from);
   Status forget_empty_series(std::span<const SeriesId> ids);
   Result<bool> has_chunks(SeriesId id) const;
 
@@ -167,6 +186,7 @@ class StoreCore {
 
   // retention (retention.cpp)
   Status drop_before(Partition keep_from);
+  Status drop_by_size(const RetentionLimits& limits);
   Status drop_orphans(Partition keep_from);
   Status drop_orphans_of(std::uint32_t metric, Window first, Partition keep_from);
   Status remove_series(std::uint32_t metric, const PostingRuns& orphans);
@@ -175,6 +195,7 @@ class StoreCore {
 
   StoreOptions options_;
   MetricsRegistry& metrics_;
+  std::atomic<DurationMs> out_of_order_window_;
   std::unique_ptr<Database> database_;
   std::unique_ptr<SeriesIndex> index_;
 
@@ -187,10 +208,12 @@ class StoreCore {
   TimeRange stored_;  // of chunks on disk, or about to be
   TimeRange recent_;  // of samples since the last cut
   std::set<Partition> partitions_;
+  std::set<Partition> merged_;                       // of these, with chunks in the family `merged`
+  std::map<Partition, Clock::time_point> unmerged_;  // with chunks in `chunks`, and when the last of them came
   std::uint64_t departures_ = 0;
 
   std::atomic<std::uint64_t> tombstones_ = 0;  // series that have some; changed under checkpoint_mutex_
-  std::atomic<bool> open_ = false;  // changed under commit_mutex_
+  std::atomic<bool> open_ = false;             // changed under commit_mutex_
 
   // Under commit_mutex_.
   std::uint64_t sequence_ = 0;
@@ -202,11 +225,14 @@ class StoreCore {
   std::uint64_t old_log_bytes_ = 0;  // of these, what a checkpoint is about to make superfluous
   bool log_dirty_ = false;           // since the last sync
   LogRecordWriter record_;
+  LogRecordWriter late_record_;
+  std::vector<std::string_view> log_records_;               // of the commit under way
   std::unordered_map<std::uint64_t, std::uint32_t> lists_;  // hash of handles -> list number, 0 when seen once
   std::uint32_t next_list_ = 1;
   std::vector<Head::Slot> slots_;        // of the batch's accepted samples
   std::vector<std::uint32_t> accepted_;  // their indices, unless all are accepted
   bool all_accepted_ = false;
+  std::vector<std::pair<std::uint32_t, Head::Slot>> late_;  // of the batch's samples that are out of order and accepted
   std::unordered_map<std::uint64_t, std::uint64_t> metadata_seen_;  // hash of metric -> hash of what was said of it
 
   // During open.
@@ -225,18 +251,26 @@ class StoreCore {
   std::atomic<Clock::time_point> last_checkpoint_{Clock::now()};
   Clock::time_point last_sync_{};
   Clock::time_point last_retention_{};
+  std::unique_ptr<DayMerge> merging_;
+  Clock::time_point last_merge_failure_{};
   std::optional<Partition> dropped_before_;  // what retention has done; under checkpoint_mutex_
   Clock::time_point last_attempt_{};
 
   Counter& appended_;
   Counter& out_of_order_;
+  Counter& late_stored_;
   Counter& duplicates_;
   Counter& too_old_;
   Counter& created_;
   Counter& removed_;
+  Counter& size_retentions_;
   Counter& checkpoints_;
   Counter& checkpoint_failures_;
   Gauge& checkpoint_seconds_;
+  Counter& merges_;
+  Counter& merge_failures_;
+  Counter& merged_samples_;
+  Gauge& merge_seconds_;
 };
 
 class Store::Impl final : public StoreCore {

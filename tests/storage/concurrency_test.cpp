@@ -125,6 +125,7 @@ TEST_P(ConcurrencyTest, EverythingAtOnce) {
   start([this] { query(metric("remote"), kMinTimestamp, kMaxTimestamp); });
   start([this] { query_labels(); });
   start([this] { checkpoint(); });
+  start([this] { EXPECT_TRUE(store_->merge_closed_days(newest()).ok()); });
   start([this] { EXPECT_TRUE(store_->apply_retention(newest()).ok()); });
   run(std::chrono::milliseconds(1500));
 

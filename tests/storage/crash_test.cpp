@@ -11,6 +11,7 @@
 #include <random>
 #include <thread>
 
+#include "model/duration.h"
 #include "tests/storage/store_fixture.h"
 
 namespace pipit {
@@ -27,6 +28,9 @@ double value_of(int series, int batch) {
   if (series % 3 == 1) return (batch * 7 + series) % 1000 / 10.0;
   return batch % 11 == 0 ? stale_nan() : batch / 3.0;
 }
+
+/// Comes one batch late.
+bool is_late(int series, int batch) { return (batch + series) % 23 == 0; }
 
 struct Progress {
   std::atomic<int> acknowledged = 0;
@@ -45,20 +49,24 @@ struct Progress {
     for (;;) {
       std::this_thread::sleep_for(std::chrono::milliseconds(random() % 20));
       if (!(*store)->checkpoint().ok()) _exit(4);
+      if (random() % 3 == 0 && !(*store)->merge_closed_days(now_ms()).ok()) _exit(4);
     }
   });
   for (int batch = first;; ++batch) {
     std::vector<SeriesRef> refs;
     std::vector<double> values;
+    std::vector<TimestampMs> times;
     for (int i = 0; i < kSeries; ++i) {
-      if ((batch + i) % 17 == 0) continue;
       auto ref = (*store)->series(labels_of(i));
       if (!ref.ok()) _exit(5);
-      refs.push_back(*ref);
-      values.push_back(value_of(i, batch));
+      for (const int sample : {batch, batch - 1}) {
+        if (sample < 0 || (sample + i) % 17 == 0 || is_late(i, sample) != (sample < batch)) continue;
+        refs.push_back(*ref);
+        values.push_back(value_of(i, sample));
+        times.push_back(kStart + sample * kStep);
+      }
     }
-    const TimestampMs time = kStart + batch * kStep;
-    auto report = (*store)->append({refs, values, {&time, 1}});
+    auto report = (*store)->append({refs, values, times});
     if (!report.ok() || report->stored != refs.size()) _exit(6);
     progress.acknowledged.store(batch + 1);
   }
@@ -79,6 +87,7 @@ TEST(CrashWriter, DISABLED_WritesUntilKilled) {
   StoreOptions options;
   options.path = std::filesystem::path(folder) / "pipit";
   options.retention = 0;
+  options.out_of_order_window = 10 * kStep;
   Progress* progress = map_progress(std::filesystem::path(folder) / "progress");
   ASSERT_NE(progress, nullptr);
   write_until_killed(options, static_cast<unsigned>(atoi(getenv("PIPIT_CRASH_SEED"))), *progress);
@@ -119,6 +128,7 @@ void expect_all(const Store& store, int acknowledged) {
   for (int i = 0; i < kSeries; ++i) {
     SampleList expected;
     for (int batch = 0; batch < batches; ++batch) {
+      if (batch == batches - 1 && is_late(i, batch)) continue;
       if ((batch + i) % 17 != 0) expected.emplace_back(kStart + batch * kStep, bits(value_of(i, batch)));
     }
     const auto series = found.find(labels_of(i).to_string());

@@ -135,6 +135,33 @@ class BatchApplier final : public rocksdb::WriteBatch::Handler {
   Families& families_;
 };
 
+class MemoryReplacement final : public Database::Replacement {
+ public:
+  MemoryReplacement(MemoryDisk& disk, std::uint32_t family) : disk_(disk), family_(family) {}
+  Status put(std::string_view key, std::string_view value) override {
+    entries_.emplace_hint(entries_.end(), key, std::make_shared<const std::string>(value));
+    return {};
+  }
+  Result<bool> commit(std::string_view begin, std::string_view end) override {
+    bool replaces = false;
+    (void)disk_.change([&](auto families) {
+      Map& map = families(family_);
+      const auto from = map.lower_bound(begin);
+      const auto to = map.lower_bound(end);
+      replaces = from != to;
+      map.erase(from, to);
+      map.insert(entries_.begin(), entries_.end());
+      return rocksdb::Status::OK();
+    });
+    return replaces;
+  }
+
+ private:
+  MemoryDisk& disk_;
+  std::uint32_t family_;
+  Map entries_;
+};
+
 class MemoryDatabase final : public Database {
  public:
   explicit MemoryDatabase(std::shared_ptr<MemoryDisk> disk) : Database("memory"), disk_(std::move(disk)) {
@@ -161,7 +188,7 @@ class MemoryDatabase final : public Database {
     return std::make_unique<MemoryIterator>(disk_->look(family->GetID()));
   }
   Status flush(Family*) override { return {}; }
-  Status append_log(Family*, std::string_view, std::uint64_t) override { return {}; }
+  Status append_log(Family*, LogRecords, std::uint64_t) override { return {}; }
   Status switch_log(rocksdb::WriteBatch& state_changes) override { return write(state_changes, true); }
   Result<std::uint64_t> last_sequence(Family*) const override { return 0; }
   Status flush_if_large(Family*) override { return {}; }
@@ -173,6 +200,9 @@ class MemoryDatabase final : public Database {
       return rocksdb::Status::OK();
     });
     return {};
+  }
+  Result<std::unique_ptr<Replacement>> replace(Family* family) override {
+    return std::unique_ptr<Replacement>(std::make_unique<MemoryReplacement>(*disk_, family->GetID()));
   }
   Status compact(Family*, std::string_view, std::string_view) override { return {}; }
   /// A folder, so that a caller finds what it made.

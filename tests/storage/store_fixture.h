@@ -88,6 +88,7 @@ class StoreTest : public testing::Test {
     StoreOptions options;
     options.path = folder_.path() / "pipit";
     options.retention = retention_;
+    options.retention_bytes = retention_bytes_;
     return options;
   }
   /// Appends one sample, the series made if need be.
@@ -101,6 +102,7 @@ class StoreTest : public testing::Test {
   TemporaryFolder folder_;
   MetricsRegistry metrics_;
   DurationMs retention_ = 0;
+  std::uint64_t retention_bytes_ = 0;
   std::unique_ptr<Store> store_;
 };
 
