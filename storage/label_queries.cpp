@@ -15,7 +15,7 @@ class SampleFinder {
  public:
   SampleFinder(const StoreCore& core, ChunkReader& chunks, TimestampMs min_time, TimestampMs max_time)
       : core_(core), chunks_(chunks), min_time_(min_time), max_time_(max_time) {
-    if (core.has_tombstones()) tombstones_.emplace(core.database());
+    if (core.has_tombstones()) tombstones_ = std::make_unique<TombstoneReader>(core.database());
   }
 
   Result<bool> has(const SeriesWalk& walk) {
@@ -43,7 +43,7 @@ class SampleFinder {
   ChunkReader& chunks_;
   TimestampMs min_time_;
   TimestampMs max_time_;
-  std::optional<TombstoneReader> tombstones_;  // none when nothing is deleted
+  std::unique_ptr<TombstoneReader> tombstones_;  // none when nothing is deleted
   HeadCopy head_;
   std::vector<TimestampMs> times_;
   std::vector<double> values_;
