@@ -86,6 +86,8 @@ HttpRequest interpreted_request(const httplib::Request& request, const Exchange&
   out.method = request.method;
   out.path = request.path;
   out.origin = request.get_header_value("Origin");
+  out.host = request.get_header_value("Host");
+  out.fetch_site = request.get_header_value("Sec-Fetch-Site");
   out.content_type = request.get_header_value("Content-Type");
   out.content_encoding = request.get_header_value("Content-Encoding");
   out.canceled = &exchange.canceled;

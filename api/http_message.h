@@ -42,6 +42,8 @@ struct HttpRequest {
   std::string content_type;                     ///< the header of that name
   std::string content_encoding;                 ///< the header of that name
   std::string origin;                           ///< the header of that name
+  std::string host;                             ///< the header of that name
+  std::string fetch_site;                       ///< the header Sec-Fetch-Site, which browsers send
   const std::atomic<bool>* canceled = nullptr;  ///< becomes true when the client hangs up
 };
 

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <optional>
 
+#include "api/admin_handlers.h"
 #include "api/api_answer.h"
 #include "api/http_exchange.h"
 #include "api/http_server.h"
@@ -22,6 +23,7 @@ namespace {
 constexpr std::string_view kApi = "/api/v1/";
 constexpr std::string_view kLabelPath = "/api/v1/label/";
 constexpr std::string_view kWritePath = "/api/v1/write";
+constexpr std::string_view kCrossSite = "Requests from other sites' pages are refused.\n";
 constexpr std::string_view kValuesSuffix = "/values";
 
 enum Methods : unsigned { kGet = 1, kPost = 2, kPut = 4 };
@@ -31,6 +33,14 @@ HttpResponse text_answer(int status, std::string body) {
   response.status = status;
   response.body = std::move(body);
   return response;
+}
+
+std::string allowed_methods(unsigned methods) {
+  std::string text;
+  if (methods & kGet) text += "GET, HEAD, ";
+  if (methods & kPost) text += "POST, ";
+  if (methods & kPut) text += "PUT, ";
+  return text + "OPTIONS";
 }
 
 HttpResponse redirect(std::string where) {
@@ -119,6 +129,7 @@ class Server::Impl {
   void add_write_route();
   void add_status_routes();
   void add_lifecycle_routes();
+  void add_admin_routes();
   void add_page_routes();
   HttpServerOptions http_options() const;
 
@@ -141,6 +152,7 @@ class Server::Impl {
   std::optional<Regex> cors_origin_;
   std::atomic<bool> ready_{false};
   std::optional<RemoteWriteReceiver> remote_write_;
+  TsdbStatus tsdb_status_;
   std::vector<Route> routes_;
   HandlerMetrics not_found_metrics_;
   HttpExchange exchange_;
@@ -164,6 +176,7 @@ Server::Impl::Impl(ServerOptions options, ServerContext context)
   add_write_route();
   add_status_routes();
   add_lifecycle_routes();
+  add_admin_routes();
   add_page_routes();
 }
 
@@ -225,7 +238,8 @@ void Server::Impl::add_status_routes() {
   add("/api/v1/status/flags", kGet, [this](const HttpRequest&) { return handle_flags(context_); });
   add("/api/v1/status/runtimeinfo", kGet,
       [this](const HttpRequest&) { return handle_runtime_info(context_, start_time_); });
-  add("/api/v1/status/tsdb", kGet, [this](const HttpRequest&) { return handle_tsdb_status(context_); });
+  add("/api/v1/status/tsdb", kGet,
+      [this](const HttpRequest& request) { return tsdb_status_.handle(context_, request); });
 
   // What Grafana asks a Prometheus for and what there is none of yet.
   auto constant = [](std::string_view data) { return [data](const HttpRequest&) { return api_success(data); }; };
@@ -252,9 +266,25 @@ void Server::Impl::add_lifecycle_routes() {
         return text_answer(405, "Only POST or PUT requests allowed");
       }
       if (!options_.enable_lifecycle) return text_answer(403, "Lifecycle API is not enabled.");
+      if (is_cross_site(request)) return text_answer(403, std::string(kCrossSite));
       return path == "/-/reload" ? answer_reload() : answer_quit();
     });
   }
+}
+
+void Server::Impl::add_admin_routes() {
+  const auto add_admin = [this](std::string_view name, HttpResponse (*handle)(Store&, const HttpRequest&)) {
+    add("/api/v1/admin/tsdb/" + std::string(name), kPost | kPut, [this, handle](const HttpRequest& request) {
+      if (!options_.enable_admin_api || !context_.store) {
+        return api_error(Error{ErrorKind::unavailable, "admin APIs disabled"});
+      }
+      if (is_cross_site(request)) return text_answer(403, std::string(kCrossSite));
+      return handle(*context_.store, request);
+    });
+  };
+  add_admin("delete_series", handle_delete_series);
+  add_admin("clean_tombstones", [](Store& store, const HttpRequest&) { return handle_clean_tombstones(store); });
+  add_admin("snapshot", handle_snapshot);
 }
 
 void Server::Impl::add_page_routes() {
@@ -302,8 +332,7 @@ HttpResponse Server::Impl::route(const HttpRequest& request, HandlerMetrics*& me
                                                                           : 0u;
     if ((found->methods & method) == 0) {
       response = text_answer(405, "Method Not Allowed\n");
-      response.headers.emplace_back("Allow",
-                                    found->methods & kPost ? "GET, HEAD, POST, OPTIONS" : "GET, HEAD, OPTIONS");
+      response.headers.emplace_back("Allow", allowed_methods(found->methods));
     } else if (is_api && !ready_) {
       response = text_answer(503, "Service Unavailable");
     } else if (is_api && !request.form_status.ok()) {
@@ -333,7 +362,8 @@ RequestClass Server::Impl::classify(std::string_view target) const {
   if (!target.starts_with(prefix_)) return RequestClass::quick;
   target.remove_prefix(prefix_.size());
   if (target.starts_with(kWritePath)) return RequestClass::write;
-  for (std::string_view start : {"/api/v1/query", "/api/v1/series", "/api/v1/label", "/api/v1/metadata"}) {
+  for (std::string_view start : {"/api/v1/query", "/api/v1/series", "/api/v1/label", "/api/v1/metadata",
+                                 "/api/v1/status/tsdb", "/api/v1/admin"}) {
     if (target.starts_with(start)) return RequestClass::query;
   }
   return RequestClass::quick;

@@ -27,6 +27,7 @@ struct ServerOptions {
   DurationMs read_timeout = DurationMs{5} * 60'000;
   unsigned max_connections = 512;
   bool enable_lifecycle = false;              ///< /-/reload and /-/quit
+  bool enable_admin_api = false;              ///< /api/v1/admin/tsdb; needs ServerContext::store
   bool enable_remote_write_receiver = false;  ///< /api/v1/write; needs ServerContext::appender
 };
 
@@ -40,7 +41,7 @@ struct ReloadState {
 struct ServerContext {
   const Engine& engine;
   const Queryable& source;
-  const Store* store;             ///< for runtimeinfo; may be null in tests
+  Store* store;                   ///< for status/tsdb and the admin API; may be null in tests
   const ScrapeManager* scraping;  ///< may be null in tests
   MetricsRegistry& metrics;
   std::function<std::string()> config_text;                ///< redacted

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <climits>
 #include <filesystem>
 #include <map>
@@ -81,6 +82,18 @@ void append_active_target(std::string& out, const TargetStatus& target, std::str
   object.text("health", health_name(target.health));
   object.text("scrapeInterval", format_duration(target.scrape_interval));
   object.text("scrapeTimeout", format_duration(target.scrape_timeout));
+}
+
+void append_counts(std::string& out, const std::vector<Cardinality::Count>& counts) {
+  out.push_back('[');
+  bool first = true;
+  for (const Cardinality::Count& count : counts) {
+    if (!std::exchange(first, false)) out.push_back(',');
+    JsonObject object(out);
+    object.text("name", count.name);
+    object.integer("value", static_cast<std::int64_t>(count.count));
+  }
+  out.push_back(']');
 }
 
 std::string host_name() {
@@ -255,24 +268,46 @@ HttpResponse handle_runtime_info(const ServerContext& context, TimestampMs start
   return api_success(data);
 }
 
-HttpResponse handle_tsdb_status(const ServerContext& context) {
+HttpResponse TsdbStatus::handle(const ServerContext& context, const HttpRequest& request) {
+  constexpr std::size_t kDefaultLimit = 10;
+  constexpr std::size_t kMaxLimit = 10'000;
+  std::size_t limit = kDefaultLimit;
+  if (const std::string_view text = request.form.get("limit"); !text.empty()) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit);
+    if (error != std::errc() || end != text.data() + text.size() || limit < 1) {
+      return api_error(bad_data("limit must be a positive number"));
+    }
+    if (limit > kMaxLimit) return api_error(bad_data("limit must not exceed " + std::to_string(kMaxLimit)));
+  }
   StoreStats stats;
-  if (context.store) stats = context.store->stats();
+  std::lock_guard lock(mutex_);  // who comes meanwhile gets the same answer
+  if (context.store) {
+    stats = context.store->stats();
+    const auto start = std::chrono::steady_clock::now();
+    if (limit != limit_ || start >= good_until_) {
+      auto counts = context.store->cardinality(limit);
+      if (!counts.ok()) return api_error(counts.error());
+      const auto end = std::chrono::steady_clock::now();
+      counts_ = std::move(*counts);
+      limit_ = limit;
+      good_until_ = end + 10 * (end - start);
+    }
+  }
   std::string data;
   {
     JsonObject object(data);
     {
       JsonObject head(object.key("headStats"));
       head.integer("numSeries", static_cast<std::int64_t>(stats.head_series));
-      head.integer("numLabelPairs", 0);
+      head.integer("numLabelPairs", static_cast<std::int64_t>(counts_.label_pairs));
       head.integer("chunkCount", static_cast<std::int64_t>(stats.head_series));
       head.integer("minTime", stats.min_time);
       head.integer("maxTime", stats.max_time);
     }
-    for (std::string_view list : {"seriesCountByMetricName", "labelValueCountByLabelName", "memoryInBytesByLabelName",
-                                  "seriesCountByLabelValuePair"}) {
-      object.key(list).append("[]");
-    }
+    append_counts(object.key("seriesCountByMetricName"), counts_.series_by_metric);
+    append_counts(object.key("labelValueCountByLabelName"), counts_.values_by_label);
+    append_counts(object.key("memoryInBytesByLabelName"), counts_.bytes_by_label);
+    append_counts(object.key("seriesCountByLabelValuePair"), counts_.series_by_pair);
   }
   return api_success(data);
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -18,7 +20,19 @@ HttpResponse handle_build_info(const ServerOptions& options);
 HttpResponse handle_config(const ServerContext& context);
 HttpResponse handle_flags(const ServerContext& context);
 HttpResponse handle_runtime_info(const ServerContext& context, TimestampMs start_time);
-HttpResponse handle_tsdb_status(const ServerContext& context);
+
+/// Answers status/tsdb. Counting a million series takes a second, so an answer is given again until ten times as long
+/// as it took has passed. Thread-safe.
+class TsdbStatus {
+ public:
+  HttpResponse handle(const ServerContext& context, const HttpRequest& request);
+
+ private:
+  std::mutex mutex_;
+  std::chrono::steady_clock::time_point good_until_{};
+  std::size_t limit_ = 0;
+  Cardinality counts_;
+};
 
 /// A scrape URL as others can reach it: of a target on this machine's loopback, the host becomes that of `own_url`.
 std::string global_url(std::string_view scrape_url, std::string_view own_url, int own_port);

@@ -96,6 +96,7 @@ Status read_server_options(const ParsedFlags& flags, ServerOptions& server) {
   if (!connections.ok()) return connections.error();
   server.max_connections = *connections;
   server.enable_lifecycle = flags.boolean("web.enable-lifecycle");
+  server.enable_admin_api = flags.boolean("web.enable-admin-api");
   server.enable_remote_write_receiver = flags.boolean("web.enable-remote-write-receiver");
   return {};
 }
