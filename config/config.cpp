@@ -112,18 +112,21 @@ class Loader {
     auto labels = read_external_labels(global, checker_, defaults_.legacy_names);
     if (!labels.ok()) return labels.error();
     config_.external_labels = std::move(*labels);
-    read_retention(root);
+    read_storage(root);
     if (auto error = add_jobs(root, checker_)) return error;
     return add_job_files(root);
   }
 
-  void read_retention(const YamlNode& root) {
-    const YamlNode* node = &root;
-    for (const std::string_view key : {"storage", "tsdb", "retention"}) {
-      node = node->find(key);
-      if (node == nullptr) return;
+  void read_storage(const YamlNode& root) {
+    const YamlNode* tsdb = &root;
+    for (const std::string_view key : {"storage", "tsdb"}) {
+      tsdb = tsdb->find(key);
+      if (tsdb == nullptr) return;
     }
-    const DurationMs time = duration_or(*node, "time", 0);
+    config_.out_of_order_time_window = duration_or(*tsdb, "out_of_order_time_window", 0);
+    const YamlNode* retention = tsdb->find("retention");
+    if (retention == nullptr) return;
+    const DurationMs time = duration_or(*retention, "time", 0);
     if (time != 0) config_.retention_time = time;
   }
 

@@ -64,6 +64,7 @@ struct Config {
   std::vector<ScrapeConfig> scrape_configs;
   /// `storage.tsdb.retention.time`, which takes the place of the flag; 0 keeps everything.
   std::optional<DurationMs> retention_time;
+  DurationMs out_of_order_time_window = 0;  ///< `storage.tsdb.out_of_order_time_window`
   std::vector<ConfigWarning> warnings;
   /// The file as YAML with secrets replaced by `<secret>`, without its comments, for /api/v1/status/config.
   std::string redacted_text;

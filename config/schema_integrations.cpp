@@ -196,8 +196,7 @@ constexpr Field kChunkEncodingFields[] = {{"floats", string, nullptr, "xor|xor2"
                                           {"histograms", string, nullptr, "xor|alp"}};
 constexpr Section kChunkEncoding{"chunk_encoding", kChunkEncodingFields};
 constexpr Field kTsdbFields[] = {
-    {"out_of_order_time_window", duration, nullptr, "",
-     "is not supported yet: samples older than a series' newest are refused", "0s"},
+    {"out_of_order_time_window", duration},
     {"stale_series_compaction_threshold", number, nullptr, "", "has no effect: idle series leave RAM by themselves",
      "0"},
     {"retention", section, &kRetention},

@@ -80,6 +80,7 @@ StoreOptions store_options(const ServeOptions& options, const Config& config) {
   StoreOptions store;
   store.path = options.data_path / "pipit";
   store.retention = config.retention_time.value_or(options.retention.value_or(kDefaultRetention));
+  store.out_of_order_window = config.out_of_order_time_window;
   return store;
 }
 
@@ -144,7 +145,7 @@ int serve(const ServeOptions& options, const ParsedFlags& flags, const Signals& 
   engine_options.default_subquery_step = config->evaluation_interval;
   const Engine engine(**store, engine_options, metrics);
   ScrapeManager scraping(**store, metrics, {.user_agent = "Pipit/" + std::string(pipit_version())});
-  configuration.attach(scraping);
+  configuration.attach(scraping, **store);
 
   ServerContext context{.engine = engine,
                         .source = **store,

@@ -39,9 +39,10 @@ void ServedConfiguration::adopt(const Config& config) {
                                         {"warnings", config.warnings.size()}});
 }
 
-void ServedConfiguration::attach(ScrapeManager& scraping) {
+void ServedConfiguration::attach(ScrapeManager& scraping, Store& store) {
   const std::lock_guard lock(reload_mutex_);
   scraping_ = &scraping;
+  store_ = &store;
 }
 
 Status ServedConfiguration::reload() {
@@ -67,6 +68,7 @@ Status ServedConfiguration::reload() {
       log_warn("global.evaluation_interval takes effect as the step of subqueries with the next start");
     }
   }
+  store_->set_out_of_order_window(config->out_of_order_time_window);
   scraping_->apply(*config);
   adopt(*config);
   return {};

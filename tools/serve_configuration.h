@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "model/result.h"
 #include "scrape/scrape_manager.h"
+#include "storage/store.h"
 #include "telemetry/metrics.h"
 
 namespace pipit {
@@ -21,8 +22,8 @@ class ServedConfiguration {
   Result<Config> load();
   /// Makes `config` the one that runs.
   void adopt(const Config& config);
-  /// From now on `reload` applies what it reads to `scraping`, which must outlive this.
-  void attach(ScrapeManager& scraping);
+  /// From now on `reload` applies what it reads to `scraping` and `store`, which must outlive this.
+  void attach(ScrapeManager& scraping, Store& store);
   /// Reads the file again. A configuration with a mistake is logged and refused, and the old one stays.
   Status reload();
 
@@ -36,6 +37,7 @@ class ServedConfiguration {
   mutable std::mutex mutex_;  ///< of what is below
   std::mutex reload_mutex_;   ///< one reload at a time
   ScrapeManager* scraping_ = nullptr;
+  Store* store_ = nullptr;
   std::string redacted_text_;
   ReloadState state_;
   DurationMs evaluation_interval_ = 0;

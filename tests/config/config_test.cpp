@@ -221,8 +221,6 @@ scrape_configs:
 - job_name: a
   basic_auth: {username: a, password: b}
   dns_sd_configs: [{names: [x.y]}]
-storage:
-  tsdb: {out_of_order_time_window: 30m}
 )yaml"),
               ElementsAre("test.yml:2: global.query_log_file is not supported yet: queries are not logged",
                           "test.yml:3: rule_files is not supported yet: rules are not evaluated",
@@ -231,9 +229,7 @@ storage:
                           "test.yml:11: basic_auth is not supported yet: requests are sent without it, and targets "
                           "that ask for it will refuse them",
                           "test.yml:12: dns_sd_configs is not supported yet: its targets are not discovered and not "
-                          "scraped",
-                          "test.yml:14: tsdb.out_of_order_time_window is not supported yet: samples older than a "
-                          "series' newest are refused"));
+                          "scraped"));
 }
 
 TEST(Config, WhatAsksForNothingNeedsNoWarning) {
