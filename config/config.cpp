@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <map>
 
+#include "config/byte_size.h"
 #include "config/schema.h"
 #include "config/scrape_config.h"
 #include "config/yaml_emit.h"
@@ -128,6 +129,9 @@ class Loader {
     if (retention == nullptr) return;
     const DurationMs time = duration_or(*retention, "time", 0);
     if (time != 0) config_.retention_time = time;
+    if (const auto bytes = parse_byte_size(retention->text_of("size")); bytes.ok() && *bytes != 0) {
+      config_.retention_bytes = *bytes;
+    }
   }
 
   Failure add_jobs(const YamlNode& root, const SchemaChecker& checker) {

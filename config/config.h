@@ -64,6 +64,8 @@ struct Config {
   std::vector<ScrapeConfig> scrape_configs;
   /// `storage.tsdb.retention.time`, which takes the place of the flag; 0 keeps everything.
   std::optional<DurationMs> retention_time;
+  /// `storage.tsdb.retention.size`, which takes the place of the flag; 0 is no limit.
+  std::optional<std::uint64_t> retention_bytes;
   DurationMs out_of_order_time_window = 0;  ///< `storage.tsdb.out_of_order_time_window`
   std::vector<ConfigWarning> warnings;
   /// The file as YAML with secrets replaced by `<secret>`, without its comments, for /api/v1/status/config.

@@ -185,11 +185,11 @@ Failure check_retention(const YamlNode& node, SchemaChecker& checker) {
   return std::nullopt;
 }
 
-constexpr std::string_view kDiskRetention = "is not supported yet: only the age of samples limits the store";
+constexpr std::string_view kDiskShare = "is not supported yet: use time or size";
 constexpr Field kRetentionFields[] = {
     {"time", duration},
-    {"size", size, nullptr, "", kDiskRetention, "0"},
-    {"percentage", number, nullptr, "", kDiskRetention, "0"},
+    {"size", size},
+    {"percentage", number, nullptr, "", kDiskShare, "0"},
 };
 constexpr Section kRetention{"retention", kRetentionFields, {}, check_retention};
 constexpr Field kChunkEncodingFields[] = {{"floats", string, nullptr, "xor|xor2"},

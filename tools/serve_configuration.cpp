@@ -30,6 +30,7 @@ void ServedConfiguration::adopt(const Config& config) {
     state_ = {true, now_ms()};
     evaluation_interval_ = config.evaluation_interval;
     retention_time_ = config.retention_time;
+    retention_bytes_ = config.retention_bytes;
     success_time_.set(static_cast<double>(state_.time) / 1000);
   }
   successful_.set(1);
@@ -63,6 +64,9 @@ Status ServedConfiguration::reload() {
     // The store and the query engine take these once, when they start.
     if (config->retention_time != retention_time_) {
       log_warn("storage.tsdb.retention.time of the configuration takes effect with the next start");
+    }
+    if (config->retention_bytes != retention_bytes_) {
+      log_warn("storage.tsdb.retention.size of the configuration takes effect with the next start");
     }
     if (config->evaluation_interval != evaluation_interval_) {
       log_warn("global.evaluation_interval takes effect as the step of subqueries with the next start");

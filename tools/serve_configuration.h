@@ -42,6 +42,7 @@ class ServedConfiguration {
   ReloadState state_;
   DurationMs evaluation_interval_ = 0;
   std::optional<DurationMs> retention_time_;
+  std::optional<std::uint64_t> retention_bytes_;
 };
 
 }  // namespace pipit

@@ -23,10 +23,11 @@ constexpr FlagSpec kFlags[] = {
     {"storage.tsdb.path", text, "data/",
      "The data directory. Pipit uses the folder \"pipit\" in it and leaves the rest alone."},
     {"storage.tsdb.retention.time", duration, "",
-     "How long samples are kept; 15d when neither this nor storage.tsdb.retention.time of the configuration file is "
-     "set."},
+     "How long samples are kept; 15d when neither a time nor a size is set here or in the configuration file."},
     {"storage.tsdb.retention", duration, "", "The old name of --storage.tsdb.retention.time.", "", "", false, true},
-    {"storage.tsdb.retention.size", size, "", "", "is not supported yet: only the age of samples limits the store"},
+    {"storage.tsdb.retention.size", size, "",
+     "How large all files of the store may be together (512MB, 10GB; powers of 1024) before whole days are dropped, "
+     "oldest first; 0 is no limit. Without a retention time it is the only limit."},
     {"storage.tsdb.no-lockfile", boolean, "false", "", "has no effect: the store is always locked"},
     {"storage.tsdb.head-chunks-write-queue-size", integer, "0", "", kNoBlocks},
     {"storage.tsdb.delay-compact-file.path", text, "", "", kNoBlocks},

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "config/byte_size.h"
 #include "model/matcher.h"
 #include "tools/version.h"
 
@@ -127,6 +128,11 @@ Result<ServeOptions> build_serve_options(const ParsedFlags& flags) {
   auto retention = retention_of(flags);
   if (!retention.ok()) return retention.error();
   options.retention = *retention;
+  if (flags.given("storage.tsdb.retention.size")) {
+    const auto bytes = parse_byte_size(flags.text("storage.tsdb.retention.size"));
+    if (!bytes.ok()) return wrong("storage.tsdb.retention.size", bytes.error().message);
+    options.retention_bytes = *bytes;
+  }
   const auto level = parse_log_level(flags.text("log.level"));
   if (!level.ok()) return level.error();
   options.log_level = *level;

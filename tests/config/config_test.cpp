@@ -253,6 +253,8 @@ scrape_configs:
 TEST(Config, RetentionInTheFileIsRead) {
   EXPECT_EQ(load("storage: {tsdb: {retention: {time: 30d}}}").retention_time, 30LL * 24 * 3600 * 1000);
   EXPECT_FALSE(load("storage: {tsdb: {retention: {}}}").retention_time.has_value());
+  EXPECT_EQ(load("storage: {tsdb: {retention: {size: 2GB}}}").retention_bytes, std::uint64_t{2} << 30);
+  EXPECT_FALSE(load("storage: {tsdb: {retention: {size: 0}}}").retention_bytes.has_value());
 }
 
 TEST(Config, AnchorsAndMergeKeysWork) {

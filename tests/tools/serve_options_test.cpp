@@ -76,6 +76,13 @@ TEST(ServeOptions, RetentionHasAnOldName) {
   EXPECT_EQ(build({"--storage.tsdb.retention.time=200y"})->retention, 100LL * 365 * 24 * 3600 * 1000);
 }
 
+TEST(ServeOptions, RetentionBySize) {
+  EXPECT_EQ(build({})->retention_bytes, 0u);
+  EXPECT_EQ(build({"--storage.tsdb.retention.size=512MB"})->retention_bytes, 512u << 20);
+  EXPECT_EQ(build({"--storage.tsdb.retention.size=1.5GiB"})->retention_bytes, 1536u << 20);
+  EXPECT_EQ(build({"--storage.tsdb.retention.size=0"})->retention_bytes, 0u);
+}
+
 TEST(ServeOptions, BadValuesAreNamed) {
   EXPECT_THAT(error_of("--web.listen-address=9090"), HasSubstr("flag --web.listen-address: the port is missing"));
   EXPECT_THAT(error_of("--web.listen-address=a:99999"), HasSubstr("the port must be a number from 0 to 65535"));
