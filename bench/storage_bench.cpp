@@ -197,19 +197,41 @@ void BM_AppendScrape(benchmark::State& state) {
 }
 BENCHMARK(BM_AppendScrape)->Iterations(4000)->Unit(benchmark::kMicrosecond);
 
-/// Recorded pages 15 s apart: bytes of a series in RAM at 240 samples, bytes of a sample on disk.
+double cpu_seconds() {
+  timespec now;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
+
+/// A gauge of the store, as it would be scraped.
+double gauge(const MetricsRegistry& metrics, std::string_view name) {
+  const std::string page = metrics.render();
+  const std::size_t at = page.find("\n" + std::string(name) + " ");
+  return at == std::string::npos ? 0 : strtod(page.c_str() + at + name.size() + 2, nullptr);
+}
+
+/// Four targets, each with a stretch of the recording that no other has, 15 s apart, from the start of a day on: bytes
+/// of a series in RAM at 240 samples; bytes of a sample on disk before and after the day is merged; CPU of each.
 void BM_BytesPerSample(benchmark::State& state) {
   const auto& all = pages(static_cast<std::size_t>(state.range(0)));
+  constexpr TimestampMs kDay = 86'400'000;
+  const TimestampMs start = kStart / kDay * kDay;
   for (auto _ : state) {
     Folder folder;
     MetricsRegistry metrics;
     auto store = Store::open(options(folder), metrics).value();
     const double empty = folder.bytes();
-    Target target;
+    std::vector<Target> targets(4);
+    const std::size_t stretch = all.size() / targets.size();
     double samples = 0;
-    for (std::size_t i = 0; i < all.size(); ++i) {  // every page once
-      target.scrape(*store, all[i], kStart + static_cast<TimestampMs>(i) * 15'000);
-      samples += static_cast<double>(all[i].values.size());
+    const double begin = cpu_seconds();
+    for (std::size_t i = 0; i < stretch; ++i) {  // every page once
+      for (std::size_t t = 0; t < targets.size(); ++t) {
+        const Page& page = all[t * stretch + i];
+        targets[t].number = static_cast<int>(t);
+        targets[t].scrape(*store, page, start + static_cast<TimestampMs>(i) * 15'000);
+        samples += static_cast<double>(page.values.size());
+      }
       if (i == 240) {
         const StoreStats stats = store->stats();
         state.counters["head_bytes_per_series"] =
@@ -217,8 +239,16 @@ void BM_BytesPerSample(benchmark::State& state) {
       }
       if (i % 480 == 479) (void)store->checkpoint();
     }
+    (void)store->checkpoint();
+    state.counters["append_ns"] = (cpu_seconds() - begin) / samples * 1e9;
+    state.counters["chunk_bytes_before"] = gauge(metrics, "pipit_storage_chunk_file_bytes") / samples;
+    const double merge_begin = cpu_seconds();
+    if (!store->merge_closed_days(start + 2 * kDay).ok()) state.SkipWithError("the merge failed");
+    state.counters["merge_ns"] = (cpu_seconds() - merge_begin) / samples * 1e9;
+    state.counters["chunk_bytes"] = gauge(metrics, "pipit_storage_chunk_file_bytes") / samples;
     (void)store->close();
-    state.counters["disk_bytes_per_sample"] = (folder.bytes() - empty) / samples;
+    state.counters["all_bytes"] = folder.bytes() / samples;
+    state.counters["empty_bytes"] = empty / samples;
   }
 }
 BENCHMARK(BM_BytesPerSample)->Arg(5760)->Iterations(1)->Unit(benchmark::kSecond);

@@ -147,7 +147,9 @@ void StoreCore::register_metrics() {
                       [this, read] { return static_cast<double>(read(*database_)); });
   };
   bytes("pipit_storage_chunk_file_bytes", "Size of the files that hold chunks.",
-        [](const Database& d) { return d.file_bytes(d.chunks()); });
+        [](const Database& d) { return d.file_bytes(d.chunks()) + d.file_bytes(d.merged()); });
+  bytes("pipit_storage_merged_file_bytes", "Size of those of them that hold merged chunks.",
+        [](const Database& d) { return d.file_bytes(d.merged()); });
   bytes("pipit_storage_index_file_bytes", "Size of the files that hold the index.",
         [](const Database& d) { return d.file_bytes(d.index()); });
   bytes("pipit_storage_file_bytes", "Size of all files of the store.",

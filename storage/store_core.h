@@ -164,6 +164,7 @@ class StoreCore {
   std::optional<Partition> closed_day(TimestampMs now, Clock::time_point quiet_since) const;
   Result<bool> merge_step(DayMerge& merge);
   Status end_merge(DayMerge& merge);
+  bool head_is_history(Clock::time_point now);
   Status merge_in_background(Clock::time_point now);
 
   // which series had samples when (activity.cpp)
@@ -253,6 +254,8 @@ class StoreCore {
   Clock::time_point last_retention_{};
   std::unique_ptr<DayMerge> merging_;
   Clock::time_point last_merge_failure_{};
+  std::uint64_t quiet_sequence_ = 0;  // the newest record, and since when it is
+  Clock::time_point quiet_since_{};
   std::optional<Partition> dropped_before_;  // what retention has done; under checkpoint_mutex_
   Clock::time_point last_attempt_{};
 

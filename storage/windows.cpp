@@ -13,6 +13,8 @@ namespace {
 /// A day into which chunks still come, for instance of history that is being loaded, waits this long after the last.
 constexpr std::chrono::minutes kQuiet{2};
 constexpr std::chrono::minutes kRetryMerge{1};
+/// Days that a start finds unmerged don't wait that long, but let it answer first.
+constexpr std::chrono::seconds kAfterStart{5};
 
 template <class Days, class Day>
 std::vector<Partition> in_range(const Days& days, TimestampMs min_time, TimestampMs max_time, Day day) {
@@ -48,7 +50,7 @@ Status StoreCore::load_partitions() {
       if (family == database_->merged()) {
         merged_.insert(key.partition);
       } else {
-        unmerged_.emplace(key.partition, Clock::now());
+        unmerged_.emplace(key.partition, Clock::now() - kQuiet + kAfterStart);
       }
       std::string next;
       put_partition(next, key.partition + 1);
@@ -114,9 +116,24 @@ Status StoreCore::merge_closed_days(TimestampMs now) {
   return {};
 }
 
+/// Whether nothing is appended any more, and all that the head has is of days that are over: loaded history.
+bool StoreCore::head_is_history(Clock::time_point now) {
+  std::lock_guard commit_lock(commit_mutex_);
+  if (sequence_ != quiet_sequence_) {
+    quiet_sequence_ = sequence_;
+    quiet_since_ = now;
+  }
+  return now - quiet_since_ >= kQuiet && recent_.max != kMinTimestamp &&
+         partition_start(partition_of(recent_.max) + 1) <= now_ms();
+}
+
 /// One step of the day that is due, if any: the background thread has other things to do in between.
 Status StoreCore::merge_in_background(Clock::time_point now) {
   if (!merging_) {
+    if (head_is_history(now) && now - last_attempt_ >= kQuiet) {
+      last_attempt_ = now;
+      if (Status status = checkpoint(); !status.ok()) return status;
+    }
     if (now - last_merge_failure_ < kRetryMerge) return {};
     const auto day = closed_day(now_ms(), now - kQuiet);
     if (!day) return {};

@@ -9,6 +9,7 @@
 #include "storage/chunk.h"
 #include "storage/keys.h"
 #include "storage/log_record.h"
+#include "storage/packed_values.h"
 #include "storage/postings.h"
 
 namespace pipit {
@@ -53,6 +54,30 @@ TEST(Format, TheDocumentedChunk) {
   EXPECT_EQ(read_times, times);
   EXPECT_EQ(all_bits(read_values), all_bits(values));
   EXPECT_EQ(encode_chunk(times, values), documented("chunk"));
+}
+
+TEST(Format, TheDocumentedMergedChunk) {
+  const std::vector<double> values{20, 21, 21.5, 20.5, 20, 21, stale_nan(), 22, 22.5, 21.5, 20.5, 21};
+  std::vector<TimestampMs> times;
+  times.reserve(values.size());
+  for (int i = 0; i < 12; ++i) times.push_back(kTime + i * 15'000LL);
+  const std::string chunk = documented("merged");
+  std::vector<TimestampMs> read_times;
+  std::vector<double> read_values;
+  ASSERT_TRUE(decode_chunk(chunk, kTime, read_times, read_values).ok());
+  EXPECT_EQ(read_times, times);
+  EXPECT_EQ(all_bits(read_values), all_bits(values));
+  PackedValuesEncoder encoder;
+  EXPECT_EQ(encode_merged_chunk(times, values, encoder), chunk);
+  const auto summary = summarize_chunk(read_chunk_header(chunk, kTime).value()).value();
+  ASSERT_TRUE(summary.has_value());
+  EXPECT_EQ(summary->count, 11u);
+  EXPECT_EQ(summary->first, 20);
+  EXPECT_EQ(summary->last, 21);
+  EXPECT_EQ(summary->min, 20);
+  EXPECT_EQ(summary->max, 22.5);
+  EXPECT_EQ(summary->changes, 10u);
+  EXPECT_EQ(summary->resets, 4u);
 }
 
 TEST(Format, TheDocumentedRecord) {
