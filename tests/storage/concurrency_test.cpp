@@ -31,7 +31,8 @@ class ConcurrencyTest : public StoreTest, public testing::WithParamInterface<Ove
   void open_over() {
     store_.reset();
     if (GetParam() == Over::rocksdb) return open();
-    auto opened = open_store({[this](const Database::Options&) { return open_memory_database(disk_); }}, options(), metrics_);
+    auto opened =
+        open_store({[this](const Database::Options&) { return open_memory_database(disk_); }}, options(), metrics_);
     ASSERT_TRUE(opened.ok()) << opened.error().message;
     store_ = std::move(*opened);
   }
@@ -114,6 +115,41 @@ class ConcurrencyTest : public StoreTest, public testing::WithParamInterface<Ove
   std::atomic<int> steps_[2] = {};
   int remote_step_ = 0;
 };
+
+/// The same with deletions and snapshots. A target is left alone, and its samples stay whole.
+TEST_P(ConcurrencyTest, DeletionBesideEverything) {
+  for (int target = 0; target < 2; ++target) {
+    start([this, target] { scrape(target); });
+  }
+  start([this] { write_remotely(); });
+  start([this] { query({Matcher::equal("instance", "0")}, kMinTimestamp, kMaxTimestamp); });
+  start([this] { select_all(*store_, {Matcher::equal("instance", "1")}); });
+  start([this] { query_labels(); });
+  start([this] { checkpoint(); });
+  start([this] { EXPECT_TRUE(store_->apply_retention(newest()).ok()); });
+  start([this] { EXPECT_TRUE(store_->merge_closed_days(newest()).ok()); });
+  start([this] {
+    const std::vector<std::vector<Matcher>> sets{{Matcher::equal("instance", "1")}, metric("remote")};
+    const TimestampMs until = newest() - 20 * kStep;
+    EXPECT_TRUE(store_->delete_series(sets, kMinTimestamp, until).ok());
+    for (const auto& [name, samples] : select_all(*store_, sets[0])) EXPECT_GT(samples.front().first, until) << name;
+  });
+  start([this] { EXPECT_TRUE(store_->clean_tombstones().ok()); });
+  start([this] {
+    const auto name = store_->snapshot(steps_[0] % 2 == 0);
+    ASSERT_TRUE(name.ok()) << name.error().message;
+    std::filesystem::remove_all(options().path.parent_path() / "snapshots" / *name);
+  });
+  run(std::chrono::milliseconds(1500));
+  query({Matcher::equal("instance", "0")}, kMinTimestamp, kMaxTimestamp);
+  EXPECT_EQ(select_all(*store_, {Matcher::equal("instance", "0")}).size(), std::size_t{kSeriesPerTarget});
+  const std::vector<std::vector<Matcher>> other{{Matcher::equal("instance", "1")}};
+  ASSERT_TRUE(store_->delete_series(other, kMinTimestamp, kMaxTimestamp).ok());
+  ASSERT_TRUE(store_->clean_tombstones().ok());
+  open_over();
+  query({Matcher::equal("instance", "0")}, kMinTimestamp, kMaxTimestamp);
+  EXPECT_TRUE(select_all(*store_, {Matcher::equal("instance", "1")}).empty());
+}
 
 TEST_P(ConcurrencyTest, EverythingAtOnce) {
   for (int target = 0; target < 2; ++target) {

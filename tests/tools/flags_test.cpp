@@ -121,11 +121,11 @@ TEST(Flags, ListenAddressesMayBeSeveral) {
 }
 
 TEST(Flags, OnlyWhatAsksForSomethingIsLogged) {
-  EXPECT_THAT(parse({"--config.file=x", "--no-web.enable-admin-api", "--web.config.file="})->ignored(), IsEmpty());
-  EXPECT_THAT(parse({"--web.enable-admin-api", "--storage.tsdb.wal-segment-size=100MB"})->ignored(),
+  EXPECT_THAT(parse({"--config.file=x", "--no-web.enable-otlp-receiver", "--web.config.file="})->ignored(), IsEmpty());
+  EXPECT_THAT(parse({"--web.enable-otlp-receiver", "--storage.tsdb.wal-segment-size=100MB"})->ignored(),
               ElementsAre("--storage.tsdb.wal-segment-size has no effect: Pipit keeps its data in RocksDB, not in "
                           "Prometheus's blocks",
-                          "--web.enable-admin-api is not supported yet: the admin API is not there"));
+                          "--web.enable-otlp-receiver is not supported yet: OTLP is not received"));
 }
 
 TEST(Flags, TheApiSeesAllValues) {

@@ -295,10 +295,10 @@ TEST_F(Serve, WhatAFileProtectsIsNotServedOpenly) {
 }
 
 TEST_F(Serve, FlagsWithoutMeaningAreLogged) {
-  Served served(log(), arguments({"--web.enable-admin-api", "--enable-feature=native-histograms"}));
+  Served served(log(), arguments({"--web.enable-otlp-receiver", "--enable-feature=native-histograms"}));
   const int port = served.port();
   ASSERT_NE(port, 0) << served.log();
-  EXPECT_THAT(served.log(), HasSubstr("--web.enable-admin-api is not supported yet"));
+  EXPECT_THAT(served.log(), HasSubstr("--web.enable-otlp-receiver is not supported yet"));
   EXPECT_THAT(get(port, "/api/v1/status/flags"), HasSubstr("\"enable-feature\":\"native-histograms\""));
 }
 
