@@ -51,6 +51,7 @@ class Pipit(Program):
 
     def __init__(self, build):
         self.binary = os.path.join(build, "pipit")
+        self.flushed = False
 
     def version(self):
         answer = subprocess.run([self.binary, "--version"], capture_output=True, text=True)
@@ -62,9 +63,14 @@ class Pipit(Program):
                 "--web.enable-remote-write-receiver"]
 
     def flush(self, server):
-        # A clean stop writes the open chunks; what is merged is decided by the background thread of the next start.
+        # A clean stop writes the open chunks. Some minutes later they are merged, as all of history lies in closed days.
         server.stop()
         server.start()
+        self.flushed = True
+
+    def busy(self, server):
+        return self.flushed and (server.metric("pipit_storage_chunk_file_bytes") >
+                                 server.metric("pipit_storage_merged_file_bytes"))
 
     def series_made(self, server, known_before):
         return server.metric("pipit_storage_series_created_total")
