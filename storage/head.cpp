@@ -10,11 +10,6 @@ namespace {
 constexpr std::size_t kSealedOverhead = 88;  // of a map's node and a vector's element
 constexpr std::size_t kLateOverhead = 128;   // of a map's node and two vectors' blocks
 
-std::vector<Head::Member>::const_iterator lower_bound(const std::vector<Head::Member>& members, std::uint32_t ordinal) {
-  return std::lower_bound(members.begin(), members.end(), ordinal,
-                          [](const Head::Member& m, std::uint32_t o) { return m.ordinal < o; });
-}
-
 }  // namespace
 
 Head::Slot Head::find(const Hash128& hash) const {
@@ -28,9 +23,7 @@ Head::Slot Head::find(const Hash128& hash) const {
 
 Head::Slot Head::find(SeriesId id) const {
   auto metric = members_.find(metric_of(id));
-  if (metric == members_.end()) return kNoSlot;
-  auto member = lower_bound(metric->second, ordinal_of(id));
-  return member != metric->second.end() && member->ordinal == ordinal_of(id) ? member->slot : kNoSlot;
+  return metric == members_.end() ? kNoSlot : metric->second.find(ordinal_of(id));
 }
 
 Head::Slot Head::insert(SeriesId id, const Hash128& hash, Epoch epoch) {
@@ -50,8 +43,7 @@ Head::Slot Head::insert(SeriesId id, const Hash128& hash, Epoch epoch) {
   entry.touched = epoch;
   entry.last_unknown = false;
   entry.open.remember(kMinTimestamp, 0);
-  auto& members = members_[metric_of(id)];
-  members.insert(lower_bound(members, ordinal_of(id)), {ordinal_of(id), slot});
+  members_[metric_of(id)].insert(ordinal_of(id), slot);
   ++series_;
   entry.hash = {};
   if (!hash.is_zero()) set_hash(slot, hash);
@@ -96,7 +88,7 @@ void Head::remove(Slot slot) {
   HeadSeries& entry = at(slot);
   if (!entry.hash.is_zero()) remove_hash(slot);
   auto metric = members_.find(metric_of(entry.id));
-  metric->second.erase(lower_bound(metric->second, ordinal_of(entry.id)));
+  metric->second.remove(ordinal_of(entry.id));
   if (metric->second.empty()) members_.erase(metric);
   entry.id = 0;
   entry.hash = {};
@@ -194,10 +186,9 @@ void Head::seal_late(Slot slot, Epoch before) {
   late_.erase(found);
 }
 
-std::span<const Head::Member> Head::members(std::uint32_t metric) const {
+std::vector<Head::Member> Head::members(std::uint32_t metric) const {
   auto found = members_.find(metric);
-  if (found == members_.end()) return {};
-  return found->second;
+  return found == members_.end() ? std::vector<Member>() : found->second.all();
 }
 
 std::uint64_t Head::bytes() const {

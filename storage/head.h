@@ -11,6 +11,7 @@
 #include "storage/hash.h"
 #include "storage/keys.h"
 #include "storage/late_samples.h"
+#include "storage/member_list.h"
 #include "storage/open_chunk.h"
 
 namespace pipit {
@@ -51,13 +52,8 @@ struct SealedChunk {
 class Head {
  public:
   using Slot = std::uint32_t;
-  static constexpr Slot kNoSlot = 0xffffffff;
-
-  /// A metric's series, by ordinal.
-  struct Member {
-    std::uint32_t ordinal;
-    Slot slot;
-  };
+  static constexpr Slot kNoSlot = MemberList::kNoSlot;
+  using Member = MemberList::Member;
 
   Slot find(const Hash128& hash) const;
   Slot find(SeriesId id) const;
@@ -103,8 +99,9 @@ class Head {
   void drop_sealed(Slot slot, Epoch before);
   bool has_samples(Slot slot) const { return !at(slot).open.empty() || sealed_.contains(slot) || late_.contains(slot); }
 
-  std::span<const Member> members(std::uint32_t metric) const;
-  const std::unordered_map<std::uint32_t, std::vector<Member>>& metrics() const { return members_; }
+  /// A metric's series, by ordinal.
+  std::vector<Member> members(std::uint32_t metric) const;
+  const std::unordered_map<std::uint32_t, MemberList>& metrics() const { return members_; }
   /// Slots that may hold series; those with id 0 don't.
   Slot slots() const { return slots_; }
 
@@ -131,7 +128,7 @@ class Head {
   std::vector<Slot> table_;     // open addressing, a power of two
   std::size_t table_used_ = 0;  // deleted ones included
   std::size_t hashed_ = 0;
-  std::unordered_map<std::uint32_t, std::vector<Member>> members_;
+  std::unordered_map<std::uint32_t, MemberList> members_;
   std::unordered_map<Slot, std::vector<SealedChunk>> sealed_;
   struct LateOfEpoch {
     Epoch epoch = 0;

@@ -296,8 +296,7 @@ TimestampMs StoreCore::visible_from(TimestampMs min_time) const {
 
 std::vector<Head::Member> StoreCore::head_members(std::uint32_t metric) const {
   std::lock_guard head_lock(head_mutex_);
-  const auto members = head_.members(metric);
-  return {members.begin(), members.end()};
+  return head_.members(metric);
 }
 
 std::vector<std::uint32_t> StoreCore::head_metrics() const {
