@@ -115,6 +115,12 @@ void subtract(PostingRuns& from, const PostingRuns& other) {
 
 void add_number(PostingRuns& runs, std::uint32_t number) { append_run(runs, {number, number}); }
 
+bool contains(const PostingRuns& runs, std::uint32_t number) {
+  const auto run = std::lower_bound(runs.begin(), runs.end(), number,
+                                    [](const PostingRun& r, std::uint32_t n) { return r.last < n; });
+  return run != runs.end() && run->first <= number;
+}
+
 std::uint64_t count_of(const PostingRuns& runs) {
   std::uint64_t count = 0;
   for (const PostingRun& run : runs) count += std::uint64_t{run.last} - run.first + 1;

@@ -68,6 +68,7 @@ void unite(PostingRuns& into, const PostingRuns& other);
 void subtract(PostingRuns& from, const PostingRuns& other);
 /// Adds a number that is not less than all others.
 void add_number(PostingRuns& runs, std::uint32_t number);
+bool contains(const PostingRuns& runs, std::uint32_t number);
 /// How many numbers these are.
 std::uint64_t count_of(const PostingRuns& runs);
 /// How many numbers of `runs` are in `others` too.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <unordered_map>
 
 #include "storage/series_index.h"
 
@@ -9,6 +10,13 @@ namespace pipit {
 namespace {
 
 Error canceled_error() { return {ErrorKind::canceled, "query was canceled"}; }
+
+/// From more metrics on, a regular expression is tried once on each value of its label, not once in each metric.
+constexpr std::size_t kFewMetrics = 4;
+/// Values that are remembered for that.
+constexpr std::size_t kMaxKnownValues = 64 << 10;
+/// What looking a value up costs, in values that a scan passes.
+constexpr std::size_t kLookupCost = 8;
 
 bool is_set(SeriesIndex::Canceled canceled) { return canceled != nullptr && canceled->load(std::memory_order_relaxed); }
 
@@ -60,35 +68,52 @@ class IndexReader {
   template <class Wanted>
   Result<Postings> union_where(const std::string& prefix, std::string_view more, Wanted wanted) {
     Postings all;
-    Postings one;
     bool good = true;
-    std::vector<Postings> lists;
     Status status = scan(prefix, more, [&](std::string_view value, std::string_view bytes) {
-      if (!wanted(value)) return true;
-      good = decode_postings(bytes, one);
-      lists.push_back(std::move(one));
-      one = {};
+      if (wanted(value)) good = append(bytes, all);
       return good;
     });
     if (!status.ok()) return status.error();
     if (!good) return internal_error("the index is damaged: a posting list");
-    for (const Postings& list : lists) all.insert(all.end(), list.begin(), list.end());
-    std::sort(all.begin(), all.end());
-    all.erase(std::unique(all.begin(), all.end()), all.end());
+    sort_unique(all);
     return all;
   }
 
   Result<Postings> union_of(const std::string& prefix, const std::vector<std::string>& values) {
     Postings all;
     for (const std::string& value : values) {
-      auto list = postings(prefix + value);
-      if (!list.ok()) return list.error();
-      unite(all, *list);
+      if (is_set(canceled_)) return canceled_error();
+      auto bytes = get(prefix + value);
+      if (!bytes.ok()) return bytes.error();
+      if (!bytes->empty() && !append(*bytes, all)) return internal_error("the index is damaged: a posting list");
     }
+    sort_unique(all);
     return all;
   }
 
+  /// The union of the lists below `prefix` whose value satisfies a matcher that the empty value doesn't.
+  Result<Postings> postings_of(const std::string& prefix, const Matcher& m) {
+    if (m.type() == MatchType::equal) return postings(prefix + m.value());
+    std::string_view more;
+    if (m.type() == MatchType::regex) {
+      if (!m.regex().literals().empty()) return union_of(prefix, m.regex().literals());
+      more = m.regex().prefix();
+    }
+    return union_where(prefix, more, [&](std::string_view value) { return m.matches(value); });
+  }
+
  private:
+  static bool append(std::string_view bytes, Postings& all) {
+    Postings list;
+    if (!decode_postings(bytes, list)) return false;
+    all.insert(all.end(), list.begin(), list.end());
+    return true;
+  }
+  static void sort_unique(Postings& all) {
+    if (!std::is_sorted(all.begin(), all.end())) std::sort(all.begin(), all.end());
+    all.erase(std::unique(all.begin(), all.end()), all.end());
+  }
+
   const Database& database_;
   SeriesIndex::Canceled canceled_;
   std::unique_ptr<rocksdb::Iterator> it_;
@@ -107,6 +132,7 @@ class Selector {
     auto metrics = candidate_metrics();
     if (!metrics.ok()) return metrics.error();
     std::sort(metrics->begin(), metrics->end());
+    many_ = metrics->size() > kFewMetrics;
     std::vector<MetricSelection> selections;
     for (auto& [id, name] : *metrics) {
       if (is_set(canceled_)) return canceled_error();
@@ -127,11 +153,27 @@ class Selector {
       if (m->type() == MatchType::equal) return metrics_named({m->value()});
       if (m->type() == MatchType::regex && !m->regex().literals().empty()) return metrics_named(m->regex().literals());
     }
-    const auto selective = std::find_if(on_labels_.begin(), on_labels_.end(), [](const Matcher* m) {
-      return m->type() == MatchType::equal && !m->value().empty();
+    const Matcher* leading = leading_label();
+    const bool by_name = std::any_of(on_name_.begin(), on_name_.end(), [](const Matcher* m) {
+      return m->type() == MatchType::regex && !m->regex().prefix().empty();
     });
-    if (on_name_.empty() && selective != on_labels_.end()) return metrics_with(**selective);
-    return scan_metrics();
+    return leading != nullptr && !by_name ? metrics_with(*leading) : scan_metrics();
+  }
+
+  /// A condition on a label that few metrics may satisfy, by which they are found; or null.
+  const Matcher* leading_label() const {
+    const Matcher* best = nullptr;
+    int best_rank = 0;
+    for (const Matcher* m : on_labels_) {
+      if (m->matches_empty()) continue;
+      int rank = 0;
+      if (m->type() == MatchType::equal) rank = 3;
+      if (m->type() == MatchType::regex)
+        rank = !m->regex().literals().empty() ? 2 : !m->regex().prefix().empty() ? 1 : 0;
+      if (rank > best_rank) best = m;
+      best_rank = std::max(best_rank, rank);
+    }
+    return best;
   }
 
   Result<std::vector<MetricName>> metrics_named(const std::vector<std::string>& names) {
@@ -148,13 +190,13 @@ class Selector {
   }
 
   Result<std::vector<MetricName>> metrics_with(const Matcher& matcher) {
-    auto ids = reader_.postings(label_metrics_prefix(matcher.name()) + matcher.value());
+    auto ids = reader_.postings_of(label_metrics_prefix(matcher.name()), matcher);
     if (!ids.ok()) return ids.error();
     std::vector<MetricName> metrics;
     for (const std::uint32_t id : *ids) {
       auto name = reader_.get(metric_key(kIndexMetric, id));
       if (!name.ok()) return name.error();
-      metrics.emplace_back(id, std::string(*name));
+      if (!name->empty() && name_matches(*name)) metrics.emplace_back(id, std::string(*name));
     }
     return metrics;
   }
@@ -201,14 +243,10 @@ class Selector {
 
   /// Series whose label satisfies a matcher that the empty value doesn't.
   Result<Postings> matching(std::uint32_t metric, const Matcher& m) {
-    const std::string prefix = posting_prefix(metric, m.name());
-    if (m.type() == MatchType::equal) return reader_.postings(prefix + m.value());
-    std::string_view more;
-    if (m.type() == MatchType::regex) {
-      if (!m.regex().literals().empty()) return reader_.union_of(prefix, m.regex().literals());
-      more = m.regex().prefix();
-    }
-    return reader_.union_where(prefix, more, [&](std::string_view value) { return m.matches(value); });
+    const bool one_by_one =
+        m.type() == MatchType::equal || (m.type() == MatchType::regex && !m.regex().literals().empty());
+    if (many_ && !one_by_one) return of_known_values(metric, m, true);
+    return reader_.postings_of(posting_prefix(metric, m.name()), m);
   }
 
   /// Series that have the label and don't satisfy a matcher that the empty value does.
@@ -221,13 +259,69 @@ class Selector {
       if (!m.regex().literals().empty()) return reader_.union_of(prefix, m.regex().literals());
       more = m.regex().prefix();
     }
+    if (many_) return of_known_values(metric, m, false);
     return reader_.union_where(prefix, more, [&](std::string_view value) { return !m.matches(value); });
+  }
+
+  /// The values of a label, of whichever metrics, that a matcher chooses: asked once for a selection of many metrics.
+  struct ChosenValues {
+    bool too_many = false;  // to be remembered
+    std::size_t all = 0;
+    std::vector<std::pair<std::string, PostingRuns>> chosen;  // with the metrics that have it, ascending
+  };
+
+  Result<const ChosenValues*> chosen_values(const Matcher& m, std::string_view more, bool wanted) {
+    auto [place, is_new] = chosen_.try_emplace(&m);
+    ChosenValues& values = place->second;
+    if (!is_new) return &values;
+    bool good = true;
+    Status status =
+        reader_.scan(label_metrics_prefix(m.name()), more, [&](std::string_view value, std::string_view list) {
+          values.too_many = ++values.all > kMaxKnownValues;
+          if (values.too_many) return false;
+          if (m.matches(value) != wanted) return true;
+          PostingRuns metrics;
+          good = unite_stored(metrics, list);
+          values.chosen.emplace_back(value, std::move(metrics));
+          return good;
+        });
+    if (!status.ok()) return status.error();
+    if (!good) return internal_error("the index is damaged: a posting list");
+    if (values.too_many) values.chosen = {};
+    return &values;
+  }
+
+  /// As union_where over the metric's values of the label that the matcher satisfies, or that it doesn't.
+  Result<Postings> of_known_values(std::uint32_t metric, const Matcher& m, bool wanted) {
+    const std::string prefix = posting_prefix(metric, m.name());
+    std::string_view more;
+    if (m.type() == (wanted ? MatchType::regex : MatchType::not_regex)) more = m.regex().prefix();
+    auto known = chosen_values(m, more, wanted);
+    if (!known.ok()) return known.error();
+    const ChosenValues& values = **known;
+    if (values.too_many) {
+      return reader_.union_where(prefix, more, [&](std::string_view value) { return m.matches(value) == wanted; });
+    }
+    if (values.chosen.size() * kLookupCost <= values.all) {
+      std::vector<std::string> own;
+      for (const auto& [value, metrics] : values.chosen) {
+        if (contains(metrics, metric)) own.push_back(value);
+      }
+      return reader_.union_of(prefix, own);
+    }
+    auto next = values.chosen.begin();  // both ascend
+    return reader_.union_where(prefix, more, [&](std::string_view value) {
+      while (next != values.chosen.end() && next->first < value) ++next;
+      return next != values.chosen.end() && next->first == value;
+    });
   }
 
   IndexReader reader_;
   SeriesIndex::Canceled canceled_;
   std::vector<const Matcher*> on_name_;
   std::vector<const Matcher*> on_labels_;
+  bool many_ = false;  // metrics to look at
+  std::unordered_map<const Matcher*, ChosenValues> chosen_;
 };
 
 }  // namespace
