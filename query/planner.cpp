@@ -24,6 +24,25 @@ class NoSamples : public SampleStream {
   RowLabels labels_;
 };
 
+/// Whether the answer has one series, which shows nothing of the labels of those that it is made of.
+bool makes_one_group(const AggregateExpr& aggregate) {
+  if (aggregate.without || !aggregate.grouping.empty()) return false;
+  switch (aggregate.op) {
+    case AggregateOp::sum:
+    case AggregateOp::avg:
+    case AggregateOp::count:
+    case AggregateOp::min:
+    case AggregateOp::max:
+    case AggregateOp::group:
+    case AggregateOp::stddev:
+    case AggregateOp::stdvar:
+    case AggregateOp::quantile:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 OperatorPtr Planner::refuse(std::string message) {
@@ -59,7 +78,8 @@ OperatorPtr Planner::vector(const Expr& expr, const StepGrid& grid) {
   return refuse("expected an instant vector, got " + std::string(value_type_name(expr.type)));
 }
 
-OperatorPtr Planner::vector_selector(const VectorSelector& selector, const StepGrid& grid, bool timestamps) {
+OperatorPtr Planner::vector_selector(const VectorSelector& selector, const StepGrid& grid, bool timestamps,
+                                     bool labels) {
   auto offset = evaluate_duration(selector.offset, context_.request());
   if (!offset.ok()) return refuse(offset.error().message);
   RangeWindow window{context_.lookback(), *offset, at_time(selector.at)};
@@ -71,7 +91,7 @@ OperatorPtr Planner::vector_selector(const VectorSelector& selector, const StepG
     return timestamps ? make_evaluation_timestamp(std::move(smoothed), grid) : std::move(smoothed);
   }
   return make_vector_selector(context_, selector, grid, window,
-                              timestamps ? SelectorValue::timestamp : SelectorValue::sample);
+                              timestamps ? SelectorValue::timestamp : SelectorValue::sample, labels);
 }
 
 Planner::Range Planner::range(const Expr& expr, const StepGrid& grid) {
@@ -128,8 +148,17 @@ Planner::Range Planner::subquery(const SubqueryExpr& subquery, const StepGrid& g
   return result;
 }
 
+/// The series that are put together. Those of a selector come without labels when all of them make one group.
+OperatorPtr Planner::aggregated(const AggregateExpr& aggregate, const StepGrid& grid) {
+  const auto* selector = without_parens(*aggregate.expr).as<VectorSelector>();
+  const bool repeats = grid.count > 1 && is_step_invariant(*aggregate.expr);
+  if (selector == nullptr || repeats || !makes_one_group(aggregate)) return vector(*aggregate.expr, grid);
+  if (!context_.check()) return make_empty();
+  return vector_selector(*selector, grid, false, false);
+}
+
 OperatorPtr Planner::aggregate(const AggregateExpr& aggregate, const StepGrid& grid) {
-  auto input = vector(*aggregate.expr, grid);
+  auto input = aggregated(aggregate, grid);
   switch (aggregate.op) {
     case AggregateOp::topk:
     case AggregateOp::bottomk:

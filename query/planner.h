@@ -36,10 +36,12 @@ class Planner {
   Range range(const Expr& expr, const StepGrid& grid);
 
  private:
-  OperatorPtr vector_selector(const VectorSelector& selector, const StepGrid& grid, bool timestamps);
+  OperatorPtr vector_selector(const VectorSelector& selector, const StepGrid& grid, bool timestamps,
+                              bool labels = true);
   Range range_selector(const MatrixSelector& matrix, const StepGrid& grid);
   Range subquery(const SubqueryExpr& subquery, const StepGrid& grid);
   OperatorPtr aggregate(const AggregateExpr& aggregate, const StepGrid& grid);
+  OperatorPtr aggregated(const AggregateExpr& aggregate, const StepGrid& grid);
   /// `</` and `>/` drop samples that are no native histograms, and so all that there are.
   OperatorPtr trim(const BinaryExpr& binary);
   OperatorPtr binary(const BinaryExpr& binary, const StepGrid& grid);

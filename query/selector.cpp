@@ -8,8 +8,10 @@ namespace {
 /// Opens the store's cursor over all that the windows of a grid cover, and passes its errors on to the query.
 class SelectorCursor {
  public:
-  SelectorCursor(QueryContext& context, const VectorSelector& selector, const StepGrid& grid, const RangeWindow& window)
+  SelectorCursor(QueryContext& context, const VectorSelector& selector, const StepGrid& grid, const RangeWindow& window,
+                 bool labels)
       : context_(context) {
+    request_.labels = labels;
     request_.matchers = selector.matchers;
     request_.min_time = window.end(grid.start) - window.range - window.before + 1;
     request_.max_time = window.end(grid.last()) + window.after;
@@ -54,13 +56,17 @@ class SelectorCursor {
 class VectorSelectorOperator : public Operator {
  public:
   VectorSelectorOperator(QueryContext& context, const VectorSelector& selector, const StepGrid& grid,
-                         const RangeWindow& window, SelectorValue value)
-      : cursor_(context, selector, grid, window), grid_(grid), window_(window), value_(value) {}
+                         const RangeWindow& window, SelectorValue value, bool labels)
+      : cursor_(context, selector, grid, window, labels),
+        labels_(labels),
+        grid_(grid),
+        window_(window),
+        value_(value) {}
 
   bool next(Block& out) override {
     out.reset(grid_.count);
     while (!out.full() && cursor_.next()) {
-      auto row = out.add_row(cursor_.series().labels(), value_ == SelectorValue::timestamp);
+      auto row = out.add_row(labels_ ? cursor_.series().labels() : LabelSet(), value_ == SelectorValue::timestamp);
       fill(out.values(row), out.mask(row));
       if (!mask_any(out.mask(row), out.words())) out.remove_last_row();
     }
@@ -82,6 +88,7 @@ class VectorSelectorOperator : public Operator {
   }
 
   SelectorCursor cursor_;
+  bool labels_;
   StepGrid grid_;
   RangeWindow window_;
   SelectorValue value_;
@@ -91,7 +98,7 @@ class RangeSelectorStream : public SampleStream {
  public:
   RangeSelectorStream(QueryContext& context, const VectorSelector& selector, const StepGrid& grid,
                       const RangeWindow& window)
-      : cursor_(context, selector, grid, window) {}
+      : cursor_(context, selector, grid, window, true) {}
 
   bool next() override {
     while (cursor_.next()) {
@@ -134,8 +141,8 @@ class RangeSelectorStream : public SampleStream {
 }  // namespace
 
 OperatorPtr make_vector_selector(QueryContext& context, const VectorSelector& selector, const StepGrid& grid,
-                                 const RangeWindow& window, SelectorValue value) {
-  return std::make_unique<VectorSelectorOperator>(context, selector, grid, window, value);
+                                 const RangeWindow& window, SelectorValue value, bool labels) {
+  return std::make_unique<VectorSelectorOperator>(context, selector, grid, window, value, labels);
 }
 
 SampleStreamPtr make_range_selector(QueryContext& context, const VectorSelector& selector, const StepGrid& grid,
