@@ -21,6 +21,7 @@ constexpr Subcommand kSubcommands[] = {
     {"serve", pipit::run_serve, "run the server; what happens without a subcommand, with Prometheus's flags"},
     {"query", pipit::run_query, "ask a server a PromQL query: pipit query 'up'"},
     {"check", pipit::run_check, "check files: pipit check config prometheus.yml"},
+    {"tsdb", pipit::run_tsdb, "look into the data folder: pipit tsdb analyze"},
 };
 
 void print_help() {
@@ -39,7 +40,7 @@ const Subcommand* find_subcommand(std::string_view name) {
 }
 
 int unknown_subcommand(std::string_view name) {
-  static constexpr std::string_view kNames[] = {"serve", "query", "check", "help"};
+  static constexpr std::string_view kNames[] = {"serve", "query", "check", "tsdb", "help"};
   std::fprintf(stderr, "pipit: unknown subcommand \"%s\"%s\nTry pipit --help.\n", std::string(name).c_str(),
                pipit::suggestion(name, kNames).c_str());
   return kWrongUsage;

@@ -117,14 +117,13 @@ std::string reason(httplib::Error error) {
   }
 }
 
-}  // namespace
-
-Result<ServerReply> send_query(const QueryOptions& options) {
-  const Result<ServerUrl> url = parse_url(options.url);
+/// `request.path` follows the URL's prefix.
+Result<ServerReply> send(const std::string& server, httplib::Request request, DurationMs timeout_ms) {
+  const Result<ServerUrl> url = parse_url(server);
   if (!url) return url.error();
   httplib::Client client(url->origin);
   if (!client.is_valid()) return bad_data("--url: \"" + url->origin + "\" names no server");
-  const auto timeout = std::chrono::milliseconds(options.timeout);
+  const auto timeout = std::chrono::milliseconds(timeout_ms);
   client.set_connection_timeout(std::min(timeout, std::chrono::milliseconds(kConnectTimeoutSeconds * 1000)));
   client.set_read_timeout(timeout);
   client.set_write_timeout(timeout);
@@ -135,11 +134,8 @@ Result<ServerReply> send_query(const QueryOptions& options) {
   answer.origin = url->origin;
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   const char* cut_short = nullptr;
-  httplib::Request request;
-  request.method = "POST";
-  request.path = url->prefix + (options.is_range() ? "/api/v1/query_range" : "/api/v1/query");
-  request.headers = {{"Content-Type", "application/x-www-form-urlencoded"}, {"Accept-Encoding", "gzip"}};
-  request.body = form(options);
+  request.path = url->prefix + request.path;
+  request.headers.emplace("Accept-Encoding", "gzip");
   request.content_receiver = [&](const char* data, std::size_t size, std::uint64_t, std::uint64_t) {
     if (answer.body.size() + size > kMaxAnswer) cut_short = "the answer is larger than 512 MiB";
     if (std::chrono::steady_clock::now() > deadline) cut_short = "the answer took longer than --timeout";
@@ -154,6 +150,24 @@ Result<ServerReply> send_query(const QueryOptions& options) {
   }
   answer.status = result->status;
   return answer;
+}
+
+}  // namespace
+
+Result<ServerReply> send_query(const QueryOptions& options) {
+  httplib::Request request;
+  request.method = "POST";
+  request.path = options.is_range() ? "/api/v1/query_range" : "/api/v1/query";
+  request.headers = {{"Content-Type", "application/x-www-form-urlencoded"}};
+  request.body = form(options);
+  return send(options.url, std::move(request), options.timeout);
+}
+
+Result<ServerReply> send_get(const std::string& url, const std::string& path, DurationMs timeout) {
+  httplib::Request request;
+  request.method = "GET";
+  request.path = path;
+  return send(url, std::move(request), timeout);
 }
 
 }  // namespace pipit
