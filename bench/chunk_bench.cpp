@@ -5,20 +5,31 @@
 #include <benchmark/benchmark.h>
 
 #include <cmath>
+#include <random>
 
 #include "storage/open_chunk.h"
+#include "storage/packed_values.h"
 
 namespace pipit {
 namespace {
 
 constexpr int kSamples = 480;  // two hours, 15 s apart
+constexpr int kDay = 5760;
 
-enum Kind { kConstant, kCounter, kGauge, kNoise };
+enum Kind { kConstant, kCounter, kGauge, kNoise, kDuration, kSeldom };
 
-std::vector<double> values_of(int kind) {
+std::vector<double> values_of(int kind, int count = kSamples) {
   std::vector<double> values;
+  std::mt19937 random(1);
+  std::lognormal_distribution<double> duration(-8.5, 0.3);  // about 0.2 ms
   double counter = 12'345;
-  for (int i = 0; i < kSamples; ++i) {
+  double seldom = 0;
+  for (int i = 0; i < count; ++i) {
+    if (kind == kDuration || kind == kSeldom) {
+      if (random() % 20 == 0) ++seldom;
+      values.push_back(kind == kSeldom ? seldom : std::round(duration(random) * 1e9) / 1e9);
+      continue;
+    }
     counter += (i * 7919 % 50) / 100.0;
     const double gauge = (500 + i * 31 % 37) / 10.0;
     const double noise = std::sin(i) * 1000;
@@ -30,18 +41,18 @@ std::vector<double> values_of(int kind) {
   return values;
 }
 
-std::vector<TimestampMs> times_of() {
+std::vector<TimestampMs> times_of(int count = kSamples) {
   std::vector<TimestampMs> times;
-  times.reserve(kSamples);
-  for (int i = 0; i < kSamples; ++i) times.push_back(1'700'000'000'000 + i * 15'000LL);
+  times.reserve(static_cast<std::size_t>(count));
+  for (int i = 0; i < count; ++i) times.push_back(1'700'000'000'000 + i * 15'000LL);
   return times;
 }
 
-void count(benchmark::State& state, std::size_t chunk_bytes) {
-  static const char* const kNames[] = {"constant", "counter", "gauge", "noise"};
+void count(benchmark::State& state, std::size_t chunk_bytes, int samples = kSamples) {
+  static const char* const kNames[] = {"constant", "counter", "gauge", "noise", "duration", "seldom"};
   state.SetLabel(kNames[state.range(0)]);
-  state.SetItemsProcessed(state.iterations() * kSamples);
-  state.counters["bytes_per_sample"] = static_cast<double>(chunk_bytes) / kSamples;
+  state.SetItemsProcessed(state.iterations() * samples);
+  state.counters["bytes_per_sample"] = static_cast<double>(chunk_bytes) / samples;
 }
 
 void BM_Decode(benchmark::State& state) {
@@ -69,6 +80,32 @@ void BM_Seal(benchmark::State& state) {
   count(state, size);
 }
 BENCHMARK(BM_Seal)->DenseRange(kConstant, kNoise);
+
+/// A day in one chunk.
+void BM_DecodeMerged(benchmark::State& state) {
+  const auto times = times_of(kDay);
+  PackedValuesEncoder encoder;
+  const std::string chunk = encode_merged_chunk(times, values_of(static_cast<int>(state.range(0)), kDay), encoder);
+  std::vector<TimestampMs> out_times;
+  std::vector<double> out_values;
+  for (auto _ : state) {
+    out_times.clear();
+    out_values.clear();
+    benchmark::DoNotOptimize(decode_chunk(chunk, times[0], out_times, out_values).ok());
+  }
+  count(state, chunk.size(), kDay);
+}
+BENCHMARK(BM_DecodeMerged)->DenseRange(kConstant, kSeldom);
+
+void BM_EncodeMerged(benchmark::State& state) {
+  const auto times = times_of(kDay);
+  const auto values = values_of(static_cast<int>(state.range(0)), kDay);
+  PackedValuesEncoder encoder;
+  std::size_t size = 0;
+  for (auto _ : state) size = encode_merged_chunk(times, values, encoder).size();
+  count(state, size, kDay);
+}
+BENCHMARK(BM_EncodeMerged)->DenseRange(kConstant, kSeldom);
 
 void BM_Append(benchmark::State& state) {
   const auto times = times_of();

@@ -302,44 +302,102 @@ struct Tables {
   const std::uint64_t* lower;
 };
 
-/// `kWide` when a code and its offset can be more than is loaded at once.
-template <bool kWide>
-inline std::uint64_t next_integer(const Streams& in, const Tables& tables, std::size_t& position) {
-  const std::uint64_t word = load_bits(in.bytes, in.size, position);
+/// The integer whose code and offset are the lowest bits of `word`, which loses them.
+inline std::uint64_t take_integer(std::uint64_t& word, std::size_t& position, const Tables& tables) {
   const std::uint32_t entry = tables.table[word & tables.mask];
-  const unsigned length = entry >> 8 & 0xff;
   const unsigned total = entry & 0xff;
-  std::uint64_t offset;
-  if constexpr (kWide) {
-    const unsigned extra = total - length;
-    offset = low_bits(load_bits(in.bytes, in.size, position + length), std::min(extra, 32U));
-    if (extra > 32) offset |= low_bits(load_bits(in.bytes, in.size, position + length + 32), extra - 32) << 32;
-  } else {
-    offset = low_bits(word, total) >> length;
-  }
+  const std::uint64_t offset = (word & ((std::uint64_t{1} << total) - 1)) >> (entry >> 8 & 0xff);
+  word >>= total;
   position += total;
   return tables.lower[entry >> 16] + offset;
 }
 
-template <bool kWide, class T>
-inline void read_streams(Streams& in, const Tables& tables, std::span<T> out) {
-  const auto next = [&](std::size_t& position) { return std::bit_cast<T>(next_integer<kWide>(in, tables, position)); };
-  std::size_t i = 0;
+/// The same wherever the bits are, and however many.
+inline std::uint64_t next_integer(const Streams& in, const Tables& tables, std::size_t& position) {
+  const std::uint64_t word = load_bits(in.bytes, in.size, position);
+  const std::uint32_t entry = tables.table[word & tables.mask];
+  const unsigned length = entry >> 8 & 0xff;
+  const unsigned extra = (entry & 0xff) - length;
+  std::uint64_t offset = low_bits(load_bits(in.bytes, in.size, position + length), std::min(extra, 32U));
+  if (extra > 32) offset |= low_bits(load_bits(in.bytes, in.size, position + length + 32), extra - 32) << 32;
+  position += entry & 0xff;
+  return tables.lower[entry >> 16] + offset;
+}
+
+/// Reads `rounds` times `kAtOnce` integers of each of four streams. REQUIRES: kAtOnce times the longest code and offset
+/// are loaded at once, and no load goes beyond the end.
+template <unsigned kAtOnce, class T>
+inline __attribute__((always_inline)) void read_rounds(Streams& in, const Tables& tables, std::size_t rounds, T* out) {
   auto [p0, p1, p2, p3] = in.position;
-  if (streams_of(out.size()) == kStreams) {
-    for (; i + kStreams <= out.size(); i += kStreams) {
-      out[i] = next(p0);
-      out[i + 1] = next(p1);
-      out[i + 2] = next(p2);
-      out[i + 3] = next(p3);
+  const auto load = [&](std::size_t position) {
+    std::uint64_t word;
+    std::memcpy(&word, in.bytes + (position >> 3), sizeof word);
+    return word >> (position & 7);
+  };
+  for (; rounds > 0; --rounds) {
+    std::uint64_t w0 = load(p0);
+    std::uint64_t w1 = load(p1);
+    std::uint64_t w2 = load(p2);
+    std::uint64_t w3 = load(p3);
+    for (unsigned i = 0; i < kAtOnce; ++i, out += kStreams) {
+      out[0] = std::bit_cast<T>(take_integer(w0, p0, tables));
+      out[1] = std::bit_cast<T>(take_integer(w1, p1, tables));
+      out[2] = std::bit_cast<T>(take_integer(w2, p2, tables));
+      out[3] = std::bit_cast<T>(take_integer(w3, p3, tables));
     }
-    if (i < out.size()) out[i++] = next(p0);
-    if (i < out.size()) out[i++] = next(p1);
-    if (i < out.size()) out[i++] = next(p2);
-  } else {
-    for (T& each : out) each = next(p0);
   }
   in.position = {p0, p1, p2, p3};
+}
+
+template <unsigned kAtOnce, class T>
+void read_rounds_anywhere(Streams& in, const Tables& tables, std::size_t rounds, T* out) {
+  read_rounds<kAtOnce>(in, tables, rounds, out);
+}
+
+#if defined(__x86_64__)
+/// Shifts by any number of bits are one instruction here.
+template <unsigned kAtOnce, class T>
+__attribute__((target("bmi2"))) void read_rounds_bmi2(Streams& in, const Tables& tables, std::size_t rounds, T* out) {
+  read_rounds<kAtOnce>(in, tables, rounds, out);
+}
+#endif
+
+template <unsigned kAtOnce, class T>
+void dispatch_rounds(Streams& in, const Tables& tables, std::size_t rounds, T* out) {
+#if defined(__x86_64__)
+  static const bool has_bmi2 = __builtin_cpu_supports("bmi2") != 0;
+  if (has_bmi2) return read_rounds_bmi2<kAtOnce>(in, tables, rounds, out);
+#endif
+  read_rounds_anywhere<kAtOnce>(in, tables, rounds, out);
+}
+
+/// Reads integers of four streams while that can be done without a look at the end; returns how many.
+template <unsigned kAtOnce, class T>
+std::size_t read_far_from_end(Streams& in, const Tables& tables, unsigned longest, std::span<T> out) {
+  constexpr std::size_t kPerRound = kAtOnce * kStreams;
+  std::size_t done = 0;
+  for (;;) {
+    const std::size_t furthest = *std::max_element(in.position.begin(), in.position.end());
+    const std::size_t safe = in.size * 8 < furthest + 64 ? 0 : in.size * 8 - 64 - furthest;
+    const std::size_t rounds = std::min(safe / (kAtOnce * longest), (out.size() - done) / kPerRound);
+    if (rounds == 0) return done;
+    dispatch_rounds<kAtOnce>(in, tables, rounds, out.data() + done);
+    done += rounds * kPerRound;
+  }
+}
+
+template <class T>
+void read_streams(Streams& in, const Tables& tables, unsigned longest, std::span<T> out) {
+  const std::size_t streams = streams_of(out.size());
+  std::size_t i = 0;
+  if (streams == kStreams) {
+    if (2 * longest <= kLoadedBits) {
+      i = read_far_from_end<2>(in, tables, longest, out);
+    } else if (longest <= kLoadedBits) {
+      i = read_far_from_end<1>(in, tables, longest, out);
+    }
+  }
+  for (; i < out.size(); ++i) out[i] = std::bit_cast<T>(next_integer(in, tables, in.position[i % streams]));
 }
 
 }  // namespace
@@ -435,11 +493,7 @@ bool IntegerUnpacker::unpack_into(std::string_view bytes, std::span<T> out) {
     in.end[s] = at;
   }
   const Tables tables{table_.data(), (std::uint64_t{1} << table_bits_) - 1, lower_.data()};
-  if (longest_ > kLoadedBits) {
-    read_streams<true>(in, tables, out);
-  } else {
-    read_streams<false>(in, tables, out);
-  }
+  read_streams(in, tables, longest_, out);
   for (std::size_t s = 0; s < streams; ++s) {
     if ((in.position[s] + 7) / 8 != in.end[s]) return false;
   }

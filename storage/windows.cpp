@@ -63,9 +63,10 @@ Status StoreCore::load_partitions() {
 
 /// The oldest day that is over as of `now`, has chunks that are not merged, and got none since `quiet_since`.
 std::optional<Partition> StoreCore::closed_day(TimestampMs now, Clock::time_point quiet_since) const {
+  const DurationMs late = std::max<DurationMs>(out_of_order_window_, 0);
   std::lock_guard head_lock(head_mutex_);
   for (const auto& [day, last_chunk] : unmerged_) {
-    if (partition_start(day + 1) > now) break;
+    if (partition_start(day + 1) > now - late) break;
     const bool more_in_head = recent_.min != kMaxTimestamp && partition_of(recent_.min) <= day;
     if (last_chunk <= quiet_since && !more_in_head) return day;
   }
