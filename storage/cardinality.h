@@ -20,8 +20,8 @@ struct Cardinality {
   struct Hours {
     TimestampMs start = 0;
     std::uint64_t series = 0;
-    std::uint64_t appeared = 0;  ///< of them, those that had none in the hours before of which there is a list
-    std::uint64_t vanished = 0;  ///< those of the hours before that have none now
+    std::uint64_t appeared = 0;  ///< of them, those that had none in the two hours before
+    std::uint64_t vanished = 0;  ///< those of the two hours before that have none now
   };
 
   std::uint64_t series = 0;
@@ -35,7 +35,7 @@ struct Cardinality {
   std::vector<Count> bytes_by_label;  ///< lengths of a label's values, as often as series have them
   std::vector<Count> series_by_pair;  ///< `name=value`
 
-  /// The newest hours of which there is a list, ascending.
+  /// The last week's hours with series, ascending.
   std::vector<Hours> churn;
   /// Sizes of the files, by what they hold.
   std::vector<Count> file_bytes;

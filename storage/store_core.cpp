@@ -27,7 +27,7 @@ constexpr auto kRetryInterval = 5s;
 /// Of index, log and manifest, when a full disk has space again.
 constexpr std::uint64_t kRoomBesidesChunks = 256 << 10;
 
-constexpr std::string_view kFormatVersion = "2";
+constexpr std::string_view kFormatVersion = "3";
 
 HashSeed random_seed() {
   std::random_device random;
