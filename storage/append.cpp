@@ -98,11 +98,6 @@ Result<AppendReport> StoreCore::append(const AppendBatch& batch) {
     apply_late(batch, report);
     late_.clear();
     apply(batch, report);
-  }
-  if (!late_.empty()) {
-    log_records_.clear();
-    encode_late_record(batch);
-    if (Status status = write_records(); !status.ok()) return status.error();
     apply_late(batch, report);
   }
   appended_.add(report.stored);
@@ -215,6 +210,7 @@ void StoreCore::encode_record(const AppendBatch& batch) {
     }
   }
   record_.begin(epoch_, sequence_ + 1 - epoch_begin_, count, list, number);
+  if (out_of_order_window_ > 0) record_.keep_late();
   if (list != SeriesList::known) {
     for (const Head::Slot slot : slots_) record_.add_id(head_.at(slot).id);
   }

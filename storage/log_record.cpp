@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::uint8_t kListMask = 0x03;
 constexpr std::uint8_t kSharedTime = 0x04;
+constexpr std::uint8_t kKeepsLate = 0x08;
 /// In place of a decimal scale: eight bytes follow.
 constexpr std::uint64_t kRawValue = 15;
 
@@ -34,6 +35,8 @@ void LogRecordWriter::begin(std::uint64_t epoch, std::uint64_t position, std::si
   next_value_ = 0;
   last_id_ = 0;
 }
+
+void LogRecordWriter::keep_late() { bytes_[1] = static_cast<char>(bytes_[1] | kKeepsLate); }
 
 void LogRecordWriter::add_id(SeriesId id) {
   // Two small numbers: neighbours on a page are often the next metric with a like ordinal.
@@ -87,7 +90,9 @@ Status LogRecordReader::open(std::string_view record) {
   if (!reader.byte(flags) || !reader.varint(epoch_) || !reader.varint(position_) || !reader.varint(count))
     return damaged;
   // A sample takes a bit at least.
-  if ((flags & ~(kListMask | kSharedTime)) != 0 || (flags & kListMask) > 2 || count > record.size() * 8) return damaged;
+  if ((flags & ~(kListMask | kSharedTime | kKeepsLate)) != 0 || (flags & kListMask) > 2 || count > record.size() * 8)
+    return damaged;
+  keeps_late_ = (flags & kKeepsLate) != 0;
   count_ = static_cast<std::size_t>(count);
   list_ = static_cast<SeriesList>(flags & kListMask);
   if (list_ != SeriesList::inlined && !reader.varint(list_number_)) return damaged;

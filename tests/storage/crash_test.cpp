@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <random>
@@ -133,7 +134,11 @@ void expect_all(const Store& store, int acknowledged) {
     }
     const auto series = found.find(labels_of(i).to_string());
     ASSERT_NE(series, found.end());
-    ASSERT_EQ(series->second, expected) << "series " << i;
+    const auto [found_at, expected_at] = std::ranges::mismatch(series->second, expected);
+    ASSERT_TRUE(series->second == expected)
+        << "series " << i << " differs from batch "
+        << (expected_at == expected.end() ? batches : (expected_at->first - kStart) / kStep) << " of " << batches
+        << ", found batch " << (found_at == series->second.end() ? -1 : (found_at->first - kStart) / kStep);
   }
   ASSERT_EQ(found.size(), static_cast<std::size_t>(kSeries)) << "a series was made twice";
 }
