@@ -140,6 +140,7 @@ void receive(benchmark::State& state, bool sorted) {
   RemoteWriteReceiver receiver(*store, metrics);
   const int targets = static_cast<int>(state.range(0));
   std::vector<Scrape> scrapes;
+  scrapes.reserve(static_cast<std::size_t>(targets));
   for (int i = 0; i < targets; ++i) scrapes.emplace_back(i, sorted);
   constexpr int kSteps = 64;
   std::vector<std::string> bodies;

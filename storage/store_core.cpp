@@ -56,10 +56,10 @@ StoreCore::StoreCore(const StoreOptions& options, MetricsRegistry& metrics)
       checkpoints_(metrics.counter("pipit_storage_checkpoints_total", "Checkpoints that succeeded.")),
       checkpoint_failures_(metrics.counter("pipit_storage_checkpoint_failures_total", "Checkpoints that failed.")),
       checkpoint_seconds_(metrics.gauge("pipit_storage_checkpoint_duration_seconds", "How long the last one took.")),
-      merges_(metrics.counter("pipit_storage_merged_days_total", "Days whose chunks were merged into long ones.")),
+      merges_(metrics.counter("pipit_storage_merges_total", "Days whose chunks were merged into long ones.")),
       merge_failures_(metrics.counter("pipit_storage_merge_failures_total", "Steps of merging days that failed.")),
       merged_samples_(metrics.counter("pipit_storage_merged_samples_total", "Samples in chunks that were merged.")),
-      merge_seconds_(metrics.gauge("pipit_storage_merge_seconds_total", "Time spent on merging days.")) {}
+      merge_seconds_(metrics.counter("pipit_storage_merge_seconds_total", "Time spent on merging days.")) {}
 
 StoreCore::~StoreCore() { (void)close(); }
 

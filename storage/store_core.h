@@ -273,7 +273,7 @@ class StoreCore {
   Counter& merges_;
   Counter& merge_failures_;
   Counter& merged_samples_;
-  Gauge& merge_seconds_;
+  Counter& merge_seconds_;
 };
 
 class Store::Impl final : public StoreCore {

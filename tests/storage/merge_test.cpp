@@ -164,10 +164,10 @@ TEST_F(MergeTest, ADayWaitsForWhatIsInRam) {
   ASSERT_TRUE(store_->append({{&ref, 1}, {&value, 1}, {&time, 1}}).ok());
   merge();
   // Closing writes the head out, so look through a metric.
-  EXPECT_EQ(metrics_.counter("pipit_storage_merged_days_total", "").value(), 0);
+  EXPECT_EQ(metrics_.counter("pipit_storage_merges_total", "").value(), 0);
   checkpoint();
   merge();
-  EXPECT_EQ(metrics_.counter("pipit_storage_merged_days_total", "").value(), 1);
+  EXPECT_EQ(metrics_.counter("pipit_storage_merges_total", "").value(), 1);
 }
 
 TEST_F(MergeTest, VeryLongDaysAreSeveralChunks) {
