@@ -1,4 +1,6 @@
 """Figures of the programs, and the one table that they are printed in."""
+import sys
+
 import queries
 
 UNITS = {
@@ -46,6 +48,7 @@ def print_scenario(title, results):
         print(row(name, [cell(figures.values.get(name)) for figures in results.values()]))
     if any(figures.queries for figures in results.values()):
         print_queries(results)
+    sys.stdout.flush()
 
 
 def print_queries(results):
