@@ -23,6 +23,7 @@
 #include <limits>
 #include <system_error>
 
+#include "storage/folder_check.h"
 #include "storage/keys.h"
 #include "storage/postings.h"
 #include "telemetry/log.h"
@@ -453,6 +454,7 @@ class RocksDatabase final : public Database {
 
 Result<std::unique_ptr<Database>> Database::open(const Options& options) {
   if (Status made = make_folder(options.path); !made.ok()) return made.error();
+  if (Status checked = check_data_folder(options.path); !checked.ok()) return checked.error();
   auto database = std::make_unique<RocksDatabase>(options.path);
   if (Status opened = database->open(options.cache_bytes, options.visit_log); !opened.ok()) return opened.error();
   return std::unique_ptr<Database>(std::move(database));
@@ -468,8 +470,10 @@ Status Database::drop_log(const Options& options) {
 }
 
 Error Database::error(const rocksdb::Status& status, std::string_view doing) const {
-  const std::string text = status.ToString();
+  std::string text = status.ToString();
   const std::string folder = path_.string();
+  // Tables that are gone it looks for once more, under the name that they had long ago.
+  if (const std::size_t at = text.find(".ldb: No such file"); at != std::string::npos) text.replace(at, 4, ".sst");
   if (status.IsNoSpace() || text.find("No space left") != std::string::npos) {
     return unavailable("no space left on the disk of the data folder " + folder +
                        ": nothing can be stored until there is some (" + text + ")");
@@ -481,11 +485,18 @@ Error Database::error(const rocksdb::Status& status, std::string_view doing) con
                                         " is in use by another process: stop that one or choose another folder (" +
                                         text + ")");
   }
+  if (status.IsCorruption() && doing == "open" && text.find(".sst") == std::string::npos) {
+    if (const std::string file = find_damaged_file(path_); !file.empty()) text = file;
+  }
   if (status.IsCorruption()) {
     return internal_error("the data folder " + folder + " is damaged: " + text +
                           ". Restore the named file from a copy, or move the folder away to start anew");
   }
   if (status.IsShutdownInProgress()) return unavailable("the store is closing");
+  if (doing == "open" && text.find("No such file") != std::string::npos) {
+    return internal_error("the data folder " + folder + " is damaged, a file is gone: " + text +
+                          ". Restore it from a copy, or move the folder away to start anew");
+  }
   return unavailable("can't " + std::string(doing) + " the data folder " + folder + ": " + text);
 }
 
