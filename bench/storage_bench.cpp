@@ -210,8 +210,19 @@ double gauge(const MetricsRegistry& metrics, std::string_view name) {
   return at == std::string::npos ? 0 : strtod(page.c_str() + at + name.size() + 2, nullptr);
 }
 
+double read_all(const Store& store) {
+  SymbolTable symbols;
+  const std::vector<Matcher> everything;
+  const SelectRequest request{everything, kMinTimestamp, kMaxTimestamp, nullptr};
+  auto cursor = store.select(request, symbols).value();
+  double samples = 0;
+  while (cursor->next().value()) samples += static_cast<double>(cursor->times().size());
+  return samples;
+}
+
 /// Four targets, each with a stretch of the recording that no other has, 15 s apart, from the start of a day on: bytes
-/// of a series in RAM at 240 samples; bytes of a sample on disk before and after the day is merged; CPU of each.
+/// of a series in RAM at 240 samples; bytes of a sample on disk before and after the day is merged; CPU of each, and of
+/// reading all of it.
 void BM_BytesPerSample(benchmark::State& state) {
   const auto& all = pages(static_cast<std::size_t>(state.range(0)));
   constexpr TimestampMs kDay = 86'400'000;
@@ -246,6 +257,9 @@ void BM_BytesPerSample(benchmark::State& state) {
     if (!store->merge_closed_days(start + 2 * kDay).ok()) state.SkipWithError("the merge failed");
     state.counters["merge_ns"] = (cpu_seconds() - merge_begin) / samples * 1e9;
     state.counters["chunk_bytes"] = gauge(metrics, "pipit_storage_chunk_file_bytes") / samples;
+    const double read_begin = cpu_seconds();
+    if (read_all(*store) != samples) state.SkipWithError("samples are gone");
+    state.counters["read_ns"] = (cpu_seconds() - read_begin) / samples * 1e9;
     (void)store->close();
     state.counters["all_bytes"] = folder.bytes() / samples;
     state.counters["empty_bytes"] = empty / samples;
