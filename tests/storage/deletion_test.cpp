@@ -256,7 +256,7 @@ TEST_F(DeletionTest, SurvivesKills) {
   std::mt19937 random(7);
   int deleted_up_to = 0;
   int first = 1;
-  for (int round = 0; round < 12; ++round) {
+  for (int round = 0; round < 8; ++round) {
     int pipe_ends[2];
     ASSERT_EQ(pipe(pipe_ends), 0);
     const pid_t child = fork();

@@ -122,7 +122,7 @@ TEST_F(SnapshotTest, IsConsistentWhileWritingGoesOn) {
   std::thread checkpoints([&] {
     while (!stop) EXPECT_TRUE(store_->checkpoint().ok());
   });
-  for (int i = 0; i < 6; ++i) {
+  for (int i = 0; i < 4; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(30));
     const int before = acknowledged;
     const bool skip_head = i % 3 == 2;
