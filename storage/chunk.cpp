@@ -75,9 +75,11 @@ Decimals common_unit(std::span<const double> values, int scale) {
   Decimals found{scale, 0, 0};
   bool first = true;
   std::int64_t last = 0;
+  std::uint64_t last_bits = ~std::bit_cast<std::uint64_t>(values[0]);
   for (const double value : values) {
+    const auto bits = std::bit_cast<std::uint64_t>(value);
     std::int64_t n;
-    if (!to_decimal(value, scale, n)) continue;
+    if (std::exchange(last_bits, bits) == bits || !to_decimal(value, scale, n)) continue;
     if (first) {
       found.base = n;
     } else if (n != last) {
