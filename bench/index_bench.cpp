@@ -68,12 +68,13 @@ struct Selected {
 };
 
 Selected select(const Store& store, const std::vector<Matcher>& matchers, TimestampMs from, TimestampMs to,
-                bool labels = true) {
+                bool labels = true, bool newest_only = false) {
   Selected found;
   found.milliseconds = 1000 * seconds_of([&] {
                          SymbolTable symbols;
                          SelectRequest request{matchers, from, to, nullptr};
                          request.labels = labels;
+                         request.newest_only = newest_only;
                          auto cursor = store.select(request, symbols).value();
                          while (cursor->next().value()) {
                            found.series += 1;
@@ -193,6 +194,7 @@ void BM_Scale(benchmark::State& state) {
       const std::vector<Matcher> everything = matching({regex("__name__", ".+")});
       for (int i = 0; i < 2; ++i)
         show("{__name__=~\".+\"} without labels", select(*store, everything, from, time, false));
+      show("{__name__=~\".+\"} without labels, newest samples", select(*store, everything, from, time, false, true));
       show("{__name__=~\".+\"}", select(*store, everything, from, time));
       show("{__name__=\"metric_7\"}", select(*store, matching({Matcher::equal("__name__", "metric_7")}), from, time));
       show("{instance=\"10.0.3.7:9100\"}",

@@ -9,9 +9,10 @@ namespace {
 class SelectorCursor {
  public:
   SelectorCursor(QueryContext& context, const VectorSelector& selector, const StepGrid& grid, const RangeWindow& window,
-                 bool labels)
+                 bool labels, bool newest_only)
       : context_(context) {
     request_.labels = labels;
+    request_.newest_only = newest_only;
     request_.matchers = selector.matchers;
     request_.min_time = window.end(grid.start) - window.range - window.before + 1;
     request_.max_time = window.end(grid.last()) + window.after;
@@ -57,7 +58,7 @@ class VectorSelectorOperator : public Operator {
  public:
   VectorSelectorOperator(QueryContext& context, const VectorSelector& selector, const StepGrid& grid,
                          const RangeWindow& window, SelectorValue value, bool labels)
-      : cursor_(context, selector, grid, window, labels),
+      : cursor_(context, selector, grid, window, labels, grid.count == 1 && window.after == 0),
         labels_(labels),
         grid_(grid),
         window_(window),
@@ -98,7 +99,7 @@ class RangeSelectorStream : public SampleStream {
  public:
   RangeSelectorStream(QueryContext& context, const VectorSelector& selector, const StepGrid& grid,
                       const RangeWindow& window)
-      : cursor_(context, selector, grid, window, true) {}
+      : cursor_(context, selector, grid, window, true, false) {}
 
   bool next() override {
     while (cursor_.next()) {

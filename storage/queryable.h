@@ -42,6 +42,8 @@ struct SelectRequest {
   const std::atomic<bool>* canceled = nullptr;
   /// Whether the series' labels are wanted. To count or add up all of a million series, they need not be read.
   bool labels = true;
+  /// Whether of each series only the newest sample in the range is wanted, as an instant query does. More may come.
+  bool newest_only = false;
 };
 
 struct MetricMetadata {

@@ -181,6 +181,7 @@ StoreCursor::StoreCursor(const StoreCore& core, std::vector<MetricSelection> sel
       max_time_(request.max_time),
       canceled_(request.canceled),
       want_labels_(request.labels),
+      newest_only_(request.newest_only),
       chunks_(core, min_time_, max_time_),
       walk_(core, std::move(selections), chunks_, min_time_, max_time_),
       label_reader_(core, symbols) {
@@ -203,7 +204,16 @@ Result<bool> StoreCursor::next() {
 }
 
 Status StoreCursor::read_samples() {
+  first_ = 0;
   size_ = 0;
+  if (newest_only_ && !tombstones_) {
+    times_.resize(1);
+    values_.resize(1);
+    if (core_.newest_in_head(walk_.id(), walk_.slot(), min_time_, max_time_, times_[0], values_[0])) {
+      size_ = 1;
+      return {};
+    }
+  }
   Status status = pipit::read_samples(core_, walk_, chunks_, min_time_, max_time_, head_, times_, values_);
   if (status.ok() && tombstones_ && !times_.empty()) {
     auto deleted = tombstones_->find(walk_.id());
@@ -211,7 +221,6 @@ Status StoreCursor::read_samples() {
     drop_deleted(**deleted, times_, values_);
   }
   if (!status.ok() || times_.empty()) return status;
-  first_ = 0;
   std::size_t end = times_.size();
   if (times_.front() < min_time_) {
     first_ = static_cast<std::size_t>(std::lower_bound(times_.begin(), times_.end(), min_time_) - times_.begin());

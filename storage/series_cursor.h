@@ -93,6 +93,7 @@ class StoreCursor final : public SeriesCursor {
   TimestampMs max_time_;
   const std::atomic<bool>* canceled_;
   bool want_labels_;
+  bool newest_only_;
   ChunkReader chunks_;
   SeriesWalk walk_;
   LabelReader label_reader_;

@@ -1,6 +1,7 @@
 #include "storage/store_core.h"
 
 #include <algorithm>
+#include <bit>
 #include <random>
 
 #include "model/duration.h"
@@ -340,6 +341,17 @@ void StoreCore::copy_head(SeriesId id, Head::Slot slot, TimestampMs min_time, Ti
   if (const LateSamples* late = head_.late(slot)) {
     add(late->times.front(), late->times.back(), [&] { copy.bytes += encode_chunk(late->times, late->values); });
   }
+}
+
+bool StoreCore::newest_in_head(SeriesId id, Head::Slot slot, TimestampMs min_time, TimestampMs max_time,
+                               TimestampMs& time, double& value) const {
+  std::lock_guard head_lock(head_mutex_);
+  if (slot == Head::kNoSlot || slot >= head_.slots() || head_.at(slot).id != id) return false;
+  const HeadSeries& entry = head_.at(slot);
+  time = entry.open.last_time();
+  if (entry.open.empty() || time < min_time || time > max_time) return false;
+  value = std::bit_cast<double>(entry.open.last_bits());
+  return true;
 }
 
 bool StoreCore::head_overlaps(SeriesId id, TimestampMs min_time, TimestampMs max_time) const {

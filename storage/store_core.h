@@ -94,6 +94,9 @@ class StoreCore {
   std::vector<std::uint32_t> head_metrics() const;
   /// `slot` is where the series was seen, or kNoSlot.
   void copy_head(SeriesId id, Head::Slot slot, TimestampMs min_time, TimestampMs max_time, HeadCopy& copy) const;
+  /// The series' newest sample, if the head knows it and it lies in the range. Deletions are not looked at.
+  bool newest_in_head(SeriesId id, Head::Slot slot, TimestampMs min_time, TimestampMs max_time, TimestampMs& time,
+                      double& value) const;
   /// Whether the head has a sample of the series in the range, judged by its chunks' ends.
   bool head_overlaps(SeriesId id, TimestampMs min_time, TimestampMs max_time) const;
   std::uint64_t departures() const;

@@ -88,6 +88,37 @@ TEST_F(ActivityTest, RangesFindWhatHasSamplesThen) {
   }
 }
 
+/// A cursor that is asked for newest samples alone gives them, wherever they are, and stays within the range.
+TEST_F(ActivityTest, TheNewestSampleIsWhatAllSamplesEndWith) {
+  open();
+  const TimestampMs now = now_ms();
+  const auto newest = [&](TimestampMs from, TimestampMs to) {
+    SymbolTable symbols;
+    const std::vector<Matcher> all = metric("m");
+    SelectRequest request{all, from, to, nullptr};
+    request.newest_only = true;
+    request.labels = false;
+    auto cursor = store_->select(request, symbols).value();
+    SampleList samples;
+    while (cursor->next().value()) samples.emplace_back(cursor->times().back(), bits(cursor->values().back()));
+    return samples;
+  };
+  for (int i = 0; i < 20; ++i) {
+    add({{"__name__", "m"}, {"pod", "a"}}, now - 20'000 + i * 1000, i);
+    if (i == 9) add({{"__name__", "m"}, {"pod", "gone"}}, now - 11'000, i);
+    if (i == 10) checkpoint();
+  }
+  for (int where = 0; where < 3; ++where) {
+    EXPECT_EQ(newest(now - 60'000, now), (SampleList{{now - 1000, bits(19)}, {now - 11'000, bits(9)}}));
+    EXPECT_EQ(newest(now - 5000, now), (SampleList{{now - 1000, bits(19)}}));
+    EXPECT_EQ(newest(now - 60'000, now - 5500), (SampleList{{now - 6000, bits(14)}, {now - 11'000, bits(9)}}));
+    EXPECT_EQ(newest(now - 60'000, now - 12'500), (SampleList{{now - 13'000, bits(7)}}));
+    EXPECT_TRUE(newest(now - 500, now).empty());
+    if (where == 0) checkpoint();
+    if (where == 1) reopen();
+  }
+}
+
 TEST_F(ActivityTest, RetentionLeavesNothingOfWhatIsGone) {
   retention_ = 0;
   open();
