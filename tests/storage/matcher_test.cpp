@@ -97,6 +97,48 @@ TEST_F(MatcherTest, SetsAreADisjunctionAndLimitsCut) {
   EXPECT_TRUE(store_->label_values("missing", {}, kMinTimestamp, kMaxTimestamp, 0).value().empty());
 }
 
+/// Of many metrics, a label's values are asked for once: the few that are chosen are looked up, of more the lists are
+/// scanned.
+TEST_F(StoreTest, ExpressionsOverManyMetrics) {
+  open();
+  MemoryStore memory;
+  for (int m = 0; m < 9; ++m) {
+    for (int i = m; i < 60 + m; ++i) {
+      const Labels labels{{"__name__", "m" + std::to_string(m)},
+                          {"instance", "10.0." + std::to_string(i % 3) + "." + std::to_string(i)},
+                          {"zone", i % 4 == 0 ? "" : "z" + std::to_string(i % 4)}};
+      add(labels, 1000, 1);
+      memory.add(labels, 1000, 1);
+    }
+  }
+  using enum MatchType;
+  const Matcher any_name = match(regex, "__name__", ".+");
+  const std::vector<std::vector<Matcher>> selections = {
+      {any_name, match(regex, "instance", ".*\\.(7|8)")},
+      {any_name, match(regex, "instance", ".*[0-8]")},
+      {any_name, match(regex, "instance", "10\\.0\\.1\\..*")},
+      {match(regex, "instance", "10\\.0\\.1\\..*")},
+      {match(regex, "instance", "10.0.0.0|10.0.1.1|10.0.2.65|none")},
+      {match(not_equal, "__name__", "m3"), match(regex, "instance", "10.0.0.6|10.0.1.7")},
+      {match(regex, "__name__", "m[2-8]"), match(equal, "instance", "10.0.0.6")},
+      {match(not_regex, "instance", ".*\\.(7|8)")},
+      {match(not_regex, "instance", ".*[0-8]"), match(regex, "zone", "z.+")},
+      {match(regex, "zone", "z?2?"), match(not_regex, "instance", "10\\.0\\.[01].*")},
+      {match(not_regex, "zone", ".+"), match(regex, "instance", ".*1.*")},
+      {match(regex, "zone", "|z1"), match(regex, "instance", ".*3")},
+  };
+  for (const bool on_disk : {false, true}) {
+    if (on_disk) reopen();
+    for (const auto& matchers : selections) {
+      std::string text;
+      for (const Matcher& m : matchers) text += m.to_string() + " ";
+      const SeriesList found = select_all(*store_, matchers);
+      EXPECT_FALSE(found.empty()) << text;
+      EXPECT_EQ(found, select_all(memory, matchers)) << text;
+    }
+  }
+}
+
 /// Series that come and go, days, checkpoints and restarts at random: the store and the stand-in agree.
 TEST_F(StoreTest, AgreesWithThePlainStandIn) {
   open();
