@@ -249,6 +249,9 @@ Status StoreCore::write_records() {
     lists_.clear();  // a number that was defined may be in the log or not: give new ones
     return status;
   }
+  if (options_.log_sync_interval == 0) {
+    if (status = database_->sync_log(); !status.ok()) return status;
+  }
   ++sequence_;
   for (const std::string_view record : log_records_) log_bytes_ += record.size();
   log_dirty_ = true;

@@ -21,6 +21,8 @@ struct StoreOptions {
   std::uint64_t retention_bytes = 0;
   /// How much older than the store's newest sample one may be that is not its series' newest; 0 refuses all such.
   DurationMs out_of_order_window = 0;
+  /// How long what was appended may wait until it is forced to the disk; 0 forces it before append returns.
+  DurationMs log_sync_interval = 2000;
   /// RAM for the open chunks of the head before they are written out, in bytes.
   std::size_t head_bytes = 32u << 20;
   /// RAM for RocksDB's blocks and memtables together, in bytes.

@@ -18,10 +18,11 @@ using namespace std::chrono_literals;
 constexpr auto kCheckpointInterval = 2h;
 /// How much a restart may have to replay.
 constexpr std::uint64_t kMaxLogBytes = 16 << 20;
+constexpr std::uint64_t kMaxLogBytesPerSeries = 8;
 /// A head of many series gets room for chunks that are worth writing.
 constexpr std::uint64_t kMinBytesPerSeries = 48;
-/// What a power failure may cost. The death of the process costs nothing.
-constexpr auto kSyncInterval = 2s;
+/// How often the background thread looks for work.
+constexpr std::chrono::milliseconds kTick = 1s;
 constexpr auto kRetentionInterval = 5min;
 constexpr auto kRetryInterval = 5s;
 
@@ -100,6 +101,11 @@ Status StoreCore::load_state() {
                           ", this version reads format " + std::string(kFormatVersion));
   }
   const bool is_new = !found;
+  if (is_new && sequence_ != 0) {
+    return internal_error("the data folder " + options_.path.string() +
+                          " is damaged: its MANIFEST file does not know of tables on which the log builds. Restore the "
+                          "folder from a copy, or move it away to start anew");
+  }
   HashSeed seed;
   if (Status status = database_->get(state, kStateHashSeed, value, found); !status.ok()) return status;
   if (found && value.size() == 16) {
@@ -188,7 +194,7 @@ Status StoreCore::close() {
 
 void StoreCore::run_background() {
   std::unique_lock lock(background_mutex_);
-  while (!background_wake_.wait_for(lock, 1s, [this] { return stopping_; })) {
+  while (!background_wake_.wait_for(lock, kTick, [this] { return stopping_; })) {
     lock.unlock();
     tick(Clock::now());
     lock.lock();
@@ -210,7 +216,7 @@ void StoreCore::tick(Clock::time_point now) {
   bool dirty;
   {
     std::lock_guard lock(commit_mutex_);
-    dirty = log_dirty_ && now - last_sync_ >= kSyncInterval;
+    dirty = log_dirty_ && now - last_sync_ + kTick / 2 >= std::chrono::milliseconds(options_.log_sync_interval);
     if (dirty) log_dirty_ = false;
   }
   if (dirty) {
@@ -266,7 +272,7 @@ bool StoreCore::checkpoint_is_due(Clock::time_point now) const {
   if (now - last_attempt_ < kRetryInterval) return false;
   std::lock_guard lock(commit_mutex_);
   const std::uint64_t room = std::max<std::uint64_t>(options_.head_bytes, kMinBytesPerSeries * head_.series());
-  return head_.chunk_bytes() > room || log_bytes_ > kMaxLogBytes ||
+  return head_.chunk_bytes() > room || log_bytes_ > kMaxLogBytes + kMaxLogBytesPerSeries * head_.series() ||
          (log_bytes_ > 0 && now - last_checkpoint_.load() >= kCheckpointInterval);
 }
 

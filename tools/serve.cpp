@@ -82,6 +82,7 @@ StoreOptions store_options(const ServeOptions& options, const Config& config) {
   store.retention_bytes = config.retention_bytes.value_or(options.retention_bytes);
   const DurationMs when_none_is_set = store.retention_bytes == 0 ? kDefaultRetention : 0;
   store.retention = config.retention_time.value_or(options.retention.value_or(when_none_is_set));
+  store.log_sync_interval = options.log_sync_interval;
   store.out_of_order_window = config.out_of_order_time_window;
   return store;
 }

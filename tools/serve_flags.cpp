@@ -28,6 +28,10 @@ constexpr FlagSpec kFlags[] = {
     {"storage.tsdb.retention.size", size, "",
      "How large all files of the store may be together (512MB, 10GB; powers of 1024) before whole days are dropped, "
      "oldest first; 0 is no limit. Without a retention time it is the only limit."},
+    {"storage.log.sync-interval", duration, "2s",
+     "How much a power failure may cost: how often what was stored is forced to the disk. 0 does so before every "
+     "answer "
+     "and after every scrape. The death of the process alone costs nothing."},
     {"storage.tsdb.no-lockfile", boolean, "false", "", "has no effect: the store is always locked"},
     {"storage.tsdb.head-chunks-write-queue-size", integer, "0", "", kNoBlocks},
     {"storage.tsdb.delay-compact-file.path", text, "", "", kNoBlocks},

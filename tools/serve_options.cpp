@@ -128,6 +128,8 @@ Result<ServeOptions> build_serve_options(const ParsedFlags& flags) {
   auto retention = retention_of(flags);
   if (!retention.ok()) return retention.error();
   options.retention = *retention;
+  options.log_sync_interval = flags.duration_ms("storage.log.sync-interval");
+  if (options.log_sync_interval < 0) return wrong("storage.log.sync-interval", "must not be negative");
   if (flags.given("storage.tsdb.retention.size")) {
     const auto bytes = parse_byte_size(flags.text("storage.tsdb.retention.size"));
     if (!bytes.ok()) return wrong("storage.tsdb.retention.size", bytes.error().message);

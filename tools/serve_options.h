@@ -18,6 +18,7 @@ struct ServeOptions {
   std::string web_config_file;          ///< --web.config.file, "" when not given
   std::filesystem::path data_path;      ///< --storage.tsdb.path
   std::optional<DurationMs> retention;  ///< of the flags; the configuration file has precedence
+  DurationMs log_sync_interval = 0;     ///< of the flag
   std::uint64_t retention_bytes = 0;    ///< of the flag, 0 when not given
   LogLevel log_level = LogLevel::info;
   LogFormat log_format = LogFormat::logfmt;
