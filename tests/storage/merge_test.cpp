@@ -22,7 +22,7 @@ class MergeTest : public StoreTest {
  protected:
   void SetUp() override { open(); }
 
-  /// A sample of each series every step of [from, to), with a checkpoint every four hours.
+  /// A sample of each series every step of [from, to), with a checkpoint every eight hours.
   void write(TimestampMs from, TimestampMs to, int first = 0, int end = 12) {
     std::vector<SeriesRef> refs;
     for (int i = first; i < end; ++i) refs.push_back(store_->series(labels_of(i)).value());
@@ -32,7 +32,7 @@ class MergeTest : public StoreTest {
       const auto report = store_->append({refs, values, {&t, 1}});
       ASSERT_TRUE(report.ok()) << report.error().message;
       ASSERT_EQ(report->stored, refs.size());
-      if ((t / kStep) % 120 == 119) checkpoint();
+      if ((t / kStep) % 240 == 239) checkpoint();
     }
     checkpoint();
   }
