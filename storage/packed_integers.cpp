@@ -375,11 +375,12 @@ void dispatch_rounds(Streams& in, const Tables& tables, std::size_t rounds, T* o
 template <unsigned kAtOnce, class T>
 std::size_t read_far_from_end(Streams& in, const Tables& tables, unsigned longest, std::span<T> out) {
   constexpr std::size_t kPerRound = kAtOnce * kStreams;
+  const std::size_t most_bits = std::size_t{std::max(longest, 1U)} * kAtOnce;  // of one stream in a round
   std::size_t done = 0;
   for (;;) {
     const std::size_t furthest = *std::max_element(in.position.begin(), in.position.end());
     const std::size_t safe = in.size * 8 < furthest + 64 ? 0 : in.size * 8 - 64 - furthest;
-    const std::size_t rounds = std::min(safe / (kAtOnce * longest), (out.size() - done) / kPerRound);
+    const std::size_t rounds = std::min(safe / most_bits, (out.size() - done) / kPerRound);
     if (rounds == 0) return done;
     dispatch_rounds<kAtOnce>(in, tables, rounds, out.data() + done);
     done += rounds * kPerRound;
