@@ -79,7 +79,9 @@ class Head {
   /// Hints to the processor that `ref` is needed soon.
   void prefetch(SeriesRef ref) const {
     const auto slot = static_cast<Slot>(ref);
-    if (slot >= slots_) return;
+    if (slot < slots_) prefetch_slot(slot);
+  }
+  void prefetch_slot(Slot slot) const {
     const auto* entry = reinterpret_cast<const char*>(&at(slot));
     __builtin_prefetch(entry);
     __builtin_prefetch(entry + 64);

@@ -80,7 +80,9 @@ Status StoreCore::find_replay_slots(const LogRecordReader& record) {
 Status StoreCore::replay_samples(LogRecordReader& record) {
   const std::size_t count = record.count();
   replay_values_.resize(count);
+  constexpr std::size_t kAhead = 8;
   for (std::size_t i = 0; i < count; ++i) {
+    if (i + kAhead < count) head_.prefetch_slot(replay_slots_[i + kAhead]);
     const HeadSeries& entry = head_.at(replay_slots_[i]);
     if (!record.next_value({entry.open.last_bits(), entry.epoch == epoch_, 0}, replay_values_[i])) {
       return internal_error("damaged write-ahead record: a value");
