@@ -27,6 +27,13 @@ Head::Slot Head::find(SeriesId id) const {
 }
 
 Head::Slot Head::insert(SeriesId id, const Hash128& hash, Epoch epoch) {
+  const Slot slot = insert_unlisted(id, epoch);
+  members_[metric_of(id)].insert(ordinal_of(id), slot);
+  if (!hash.is_zero()) set_hash(slot, hash);
+  return slot;
+}
+
+Head::Slot Head::insert_unlisted(SeriesId id, Epoch epoch) {
   Slot slot;
   if (free_.empty()) {
     slot = slots_++;
@@ -43,11 +50,19 @@ Head::Slot Head::insert(SeriesId id, const Hash128& hash, Epoch epoch) {
   entry.touched = epoch;
   entry.last_unknown = false;
   entry.open.remember(kMinTimestamp, 0);
-  members_[metric_of(id)].insert(ordinal_of(id), slot);
   ++series_;
   entry.hash = {};
-  if (!hash.is_zero()) set_hash(slot, hash);
   return slot;
+}
+
+void Head::list_all() {
+  std::unordered_map<std::uint32_t, std::vector<Member>> metrics;
+  for (Slot slot = 0; slot < slots_; ++slot) {
+    const SeriesId id = at(slot).id;
+    if (id != 0) metrics[metric_of(id)].push_back({ordinal_of(id), slot});
+  }
+  members_.clear();
+  for (auto& [metric, members] : metrics) members_.emplace(metric, MemberList(std::move(members)));
 }
 
 void Head::set_hash(Slot slot, const Hash128& hash) {

@@ -59,6 +59,9 @@ class Head {
   Slot find(SeriesId id) const;
   /// REQUIRES: neither id nor hash is there. The hash may be zero.
   Slot insert(SeriesId id, const Hash128& hash, Epoch epoch);
+  /// The same in two steps, for many series at once: they are not found by id, nor in members(), until `list_all`.
+  Slot insert_unlisted(SeriesId id, Epoch epoch);
+  void list_all();
   /// REQUIRES: the slot's hash is zero.
   void set_hash(Slot slot, const Hash128& hash);
   /// REQUIRES: no samples in it.

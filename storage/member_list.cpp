@@ -11,22 +11,18 @@ using Members = std::vector<MemberList::Member>;
 constexpr std::size_t kMinRecent = 64;
 constexpr std::size_t kMaxRecent = 4096;
 
-/// Looks from the end, in steps that double: a start and a deploy ask for series in about the order of their making.
 template <class List>
 auto place(List& members, std::uint32_t ordinal) {
-  auto end = members.end();
-  for (std::ptrdiff_t step = 1; end - members.begin() >= step; step *= 2) {
-    if ((end - step)->ordinal < ordinal) {
-      return std::lower_bound(end - step + 1, end, ordinal,
-                              [](const MemberList::Member& m, std::uint32_t o) { return m.ordinal < o; });
-    }
-    end -= step;
-  }
-  return std::lower_bound(members.begin(), end, ordinal,
+  return std::lower_bound(members.begin(), members.end(), ordinal,
                           [](const MemberList::Member& m, std::uint32_t o) { return m.ordinal < o; });
 }
 
 }  // namespace
+
+MemberList::MemberList(std::vector<Member> members) : sorted_(std::move(members)) {
+  std::ranges::sort(sorted_, {}, &Member::ordinal);
+  sorted_.shrink_to_fit();
+}
 
 std::uint32_t MemberList::find(std::uint32_t ordinal) const {
   auto member = place(sorted_, ordinal);

@@ -19,6 +19,10 @@ class MemberList {
     std::uint32_t slot;
   };
 
+  MemberList() = default;
+  /// Of these, in any order, each once.
+  explicit MemberList(std::vector<Member> members);
+
   /// kNoSlot when the series isn't there.
   std::uint32_t find(std::uint32_t ordinal) const;
   /// REQUIRES: the series isn't there.

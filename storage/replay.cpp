@@ -5,6 +5,12 @@
 #include "storage/store_core.h"
 
 namespace pipit {
+namespace {
+
+/// How many series ahead the processor is told what comes.
+constexpr std::size_t kAhead = 8;
+
+}  // namespace
 
 /// RocksDB may still have the end of an epoch that is in chunks: it keeps a log file for what comes later in it. An
 /// epoch without its beginning is therefore skipped, unless it is the newest, which is never without.
@@ -49,6 +55,8 @@ Status StoreCore::end_replay() {
   for (const auto& [number, slots] : replay_lists_) {
     next_list_ = std::max(next_list_, static_cast<std::uint32_t>(number) + 1);
   }
+  head_.list_all();
+  replay_index_ = {};
   replay_lists_ = {};
   replay_slots_ = {};
   replay_values_ = {};
@@ -61,10 +69,12 @@ Status StoreCore::find_replay_slots(const LogRecordReader& record) {
   if (record.list() != SeriesList::inlined) slots = &replay_lists_[record.list_number()];
   if (record.list() != SeriesList::known) {
     slots->clear();
-    for (const SeriesId id : record.ids()) {
-      Head::Slot slot = head_.find(id);
+    const auto ids = record.ids();
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      if (i + kAhead < ids.size()) replay_index_.prefetch(ids[i + kAhead]);
+      Head::Slot& slot = replay_index_.slot(ids[i]);
       if (slot == Head::kNoSlot) {
-        slot = head_.insert(id, {}, epoch_);
+        slot = head_.insert_unlisted(ids[i], epoch_);
         head_.at(slot).last_unknown = true;
       }
       slots->push_back(slot);
@@ -80,7 +90,6 @@ Status StoreCore::find_replay_slots(const LogRecordReader& record) {
 Status StoreCore::replay_samples(LogRecordReader& record) {
   const std::size_t count = record.count();
   replay_values_.resize(count);
-  constexpr std::size_t kAhead = 8;
   for (std::size_t i = 0; i < count; ++i) {
     if (i + kAhead < count) head_.prefetch_slot(replay_slots_[i + kAhead]);
     const HeadSeries& entry = head_.at(replay_slots_[i]);

@@ -19,6 +19,7 @@
 #include "storage/expiry.h"
 #include "storage/head.h"
 #include "storage/log_record.h"
+#include "storage/replay_index.h"
 #include "storage/series_index.h"
 #include "storage/store.h"
 #include "storage/tombstones.h"
@@ -244,6 +245,7 @@ class StoreCore {
   std::vector<Head::Slot> replay_slots_;
   std::vector<double> replay_values_;
   LogRecordReader replay_reader_;
+  ReplayIndex replay_index_;
   std::uint64_t replayed_records_ = 0;
   DurationMs replay_time_ = 0;
 
