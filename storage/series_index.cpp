@@ -7,6 +7,8 @@
 namespace pipit {
 namespace {
 
+constexpr std::size_t kMaxKnownLabels = 16 << 10;
+
 std::string hash_key(const Hash128& hash) {
   std::string key(1, kIndexHash);
   put_big_endian64(key, hash.high);
@@ -115,8 +117,11 @@ Result<SeriesId> SeriesIndex::create(const Labels& labels, const Hash128& hash) 
       auto& ordinals = pending_.postings[posting_prefix(owner.id, label.name) + label.value];
       ordinals.push_back(ordinal);
     }
-    Postings& metrics = pending_.postings[label_metrics_prefix(label.name) + label.value];
-    if (metrics.empty() || metrics.back() != owner.id) metrics.push_back(owner.id);
+    std::string key = label_metrics_prefix(label.name) + label.value;
+    if (known_metrics_of_labels_.size() >= kMaxKnownLabels) known_metrics_of_labels_.clear();
+    if (known_metrics_of_labels_.insert(hash_bytes(key, {owner.id, seed_.high}).low).second) {
+      pending_.postings[std::move(key)].push_back(owner.id);
+    }
     pending_.bytes += 2 * (label.name.size() + label.value.size());
   }
   pending_.postings[activity_key(owner.id, kNoWindow)].push_back(ordinal);
@@ -147,6 +152,7 @@ Status SeriesIndex::write_pending() {
     batch.Put(index, metric_key(kIndexMetric, metric->id), name);
   }
   if (new_metrics) batch.Put(index, std::string(1, kIndexNextMetric), big_endian32_text(next_metric_));
+  // On failure all of it stays pending.
   if (Status status = database_.write(batch); !status.ok()) return status;
   for (const auto& [name, metric] : pending_.metrics) metric->is_new = false;
   pending_ = {};
@@ -193,6 +199,7 @@ Status SeriesIndex::change_unlisted(std::uint32_t metric, const Postings& listed
 }
 
 Result<SeriesIndex::Removed> SeriesIndex::remove(std::span<const SeriesId> ids) {
+  known_metrics_of_labels_.clear();
   if (Status status = write_pending(); !status.ok()) return status.error();
   rocksdb::WriteBatch batch;
   Removals removals;

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "model/labels.h"
@@ -93,8 +94,8 @@ class SeriesIndex {
   struct Pending {
     std::vector<std::pair<SeriesId, std::string>> series;  // and their records
     std::vector<std::pair<Hash128, SeriesId>> hashes;
-    std::map<std::string, Postings> postings;
-    std::map<std::string, Metric*> metrics;
+    std::unordered_map<std::string, Postings> postings;
+    std::unordered_map<std::string, Metric*> metrics;
     std::size_t bytes = 0;
   };
 
@@ -112,6 +113,9 @@ class SeriesIndex {
   std::uint32_t next_metric_ = 1;
   std::unordered_map<std::string, Metric> metrics_;  // those that series were made of
   Pending pending_;
+  /// Hashes of labels and metrics whose `v` lists are known to have the metric: a new target brings the same again for
+  /// nearly all of its series. Bounded; forgotten when anything leaves the index.
+  std::unordered_set<std::uint64_t> known_metrics_of_labels_;
   /// By metric: the newest window whose list was written, and a hash of what was.
   std::unordered_map<std::uint32_t, std::pair<Window, std::uint64_t>> activity_written_;
 };
