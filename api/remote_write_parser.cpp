@@ -288,6 +288,7 @@ bool parse_remote_write_labels(std::string_view fields, std::vector<RemoteWriteL
     std::string_view content;
     if (!read_varint(fields, field_tag)) return false;
     if (field_tag == series::kLabel) {
+      if (labels.size() == kMaxRemoteWriteLabels) return false;
       if (!read_bytes(fields, content) || !parse_label(content, labels.emplace_back())) return false;
     } else if (!skip_field(fields, field_tag)) {
       return false;

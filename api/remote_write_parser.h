@@ -30,6 +30,9 @@ struct RemoteWriteMetadata {
   std::string_view unit;
 };
 
+/// More of a series are malformed: 64 KB of labels are the most that is stored.
+inline constexpr std::size_t kMaxRemoteWriteLabels = 4096;
+
 struct RemoteWriteLabel {
   std::string_view name;
   std::string_view value;

@@ -114,7 +114,7 @@ Status StoreCore::judge(const AppendBatch& batch, AppendReport& report) {
   accepted_.clear();
   late_.clear();
   all_accepted_ = true;
-  const TimestampMs oldest_late = oldest_late_time();
+  oldest_late_ = oldest_late_time();
   for (std::size_t i = 0; i < count; ++i) {
     constexpr std::size_t kAhead = 8;
     if (i + kAhead < count) head_.prefetch(batch.refs[i + kAhead]);
@@ -133,10 +133,10 @@ Status StoreCore::judge(const AppendBatch& batch, AppendReport& report) {
       if (time > entry.open.last_time()) {
         accept = true;
       } else if (time < entry.open.last_time()) {
-        if (time >= oldest_late) {
+        if (time >= oldest_late_) {
           late_.emplace_back(static_cast<std::uint32_t>(i), slot);
         } else {
-          const bool window = oldest_late != kMaxTimestamp;
+          const bool window = oldest_late_ != kMaxTimestamp;
           report.refuse(window ? AppendReport::Refusal::too_old : AppendReport::Refusal::out_of_order,
                         static_cast<std::uint32_t>(i));
         }
@@ -210,7 +210,7 @@ void StoreCore::encode_record(const AppendBatch& batch) {
     }
   }
   record_.begin(epoch_, sequence_ + 1 - epoch_begin_, count, list, number);
-  if (out_of_order_window_ > 0) record_.keep_late();
+  if (oldest_late_ != kMaxTimestamp) record_.keep_late(oldest_late_);
   if (list != SeriesList::known) {
     for (const Head::Slot slot : slots_) record_.add_id(head_.at(slot).id);
   }
@@ -261,7 +261,6 @@ Status StoreCore::write_records() {
 /// Samples that are twice in the batch, or out of order in it, can fail here what they passed before. Where that is
 /// allowed they become late ones.
 void StoreCore::apply(const AppendBatch& batch, AppendReport& report) {
-  const TimestampMs oldest_late = oldest_late_time();
   std::lock_guard head_lock(head_mutex_);
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     const std::size_t at = all_accepted_ ? i : accepted_[i];
@@ -271,7 +270,7 @@ void StoreCore::apply(const AppendBatch& batch, AppendReport& report) {
       head_.append(slots_[i], time, batch.values[at], epoch_);
       recent_.add(time);
       ++report.stored;
-    } else if (time < open.last_time() && time >= oldest_late) {
+    } else if (time < open.last_time() && time >= oldest_late_) {
       late_.emplace_back(static_cast<std::uint32_t>(at), slots_[i]);
     } else if (time < open.last_time()) {
       report.refuse(AppendReport::Refusal::out_of_order, static_cast<std::uint32_t>(at));
@@ -284,6 +283,9 @@ void StoreCore::apply(const AppendBatch& batch, AppendReport& report) {
 }
 
 void StoreCore::apply_late(const AppendBatch& batch, AppendReport& report) {
+  if (batch.times.size() != 1) {  // in time's order they come last in their lists, and cost little
+    std::ranges::stable_sort(late_, {}, [&](const auto& late) { return batch.times[late.first]; });
+  }
   std::lock_guard head_lock(head_mutex_);
   for (const auto& [index, slot] : late_) {
     const TimestampMs time = batch.times.size() == 1 ? batch.times[0] : batch.times[index];

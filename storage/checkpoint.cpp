@@ -23,6 +23,11 @@ std::string encode_range(TimestampMs min, TimestampMs max) {
 
 Status StoreCore::checkpoint() {
   std::lock_guard checkpoint_lock(checkpoint_mutex_);
+  return checkpoint_now();
+}
+
+/// REQUIRES: checkpoint_mutex_.
+Status StoreCore::checkpoint_now() {
   if (Status status = can_read(); !status.ok()) return status;
   const auto start = Clock::now();
   Status status;
@@ -33,6 +38,7 @@ Status StoreCore::checkpoint() {
     checkpoint_failures_.add();
     return status;
   }
+  log_incomplete_ = false;
   last_checkpoint_ = Clock::now();
   checkpoints_.add();
   checkpoint_seconds_.set(std::chrono::duration<double>(Clock::now() - start).count());

@@ -87,7 +87,7 @@ Result<rocksdb::Iterator*> ChunkReader::place(const Source& source, SeriesId id)
   return &it;
 }
 
-/// Calls `visit(start, chunk)` for the series' chunks that start in the range or before; stops on false.
+/// Calls `visit(key, chunk)` for the series' chunks that start in the range or before; stops on false.
 template <class Visit>
 Status ChunkReader::visit_chunks(SeriesId id, Visit visit) {
   for (const Source& source : sources_) {
@@ -98,7 +98,7 @@ Status ChunkReader::visit_chunks(SeriesId id, Visit visit) {
       ChunkKey key;
       if (!parse_chunk_key(view(it.key()), key)) return internal_error("the chunks are damaged: a key");
       if (key.id != id || key.partition != source.partition || key.start > max_time_) break;
-      auto go_on = visit(key.start, view(it.value()));
+      auto go_on = visit(key, view(it.value()));
       if (!go_on.ok()) return go_on.error();
       if (!*go_on) {
         source.walker->placed = false;
@@ -112,16 +112,27 @@ Status ChunkReader::visit_chunks(SeriesId id, Visit visit) {
 }
 
 Status ChunkReader::read(SeriesId id, std::vector<TimestampMs>& times, std::vector<double>& values) {
-  return visit_chunks(id, [&](TimestampMs start, std::string_view chunk) -> Result<bool> {
-    if (Status status = append_chunk(chunk, start, min_time_, times, values); !status.ok()) return status.error();
+  // Late samples after the others: of two with one time the first stays.
+  std::vector<std::pair<TimestampMs, std::string>> late;
+  Status status = visit_chunks(id, [&](const ChunkKey& key, std::string_view chunk) -> Result<bool> {
+    if (key.late != 0) {
+      late.emplace_back(key.start, chunk);
+      return true;
+    }
+    Status added = append_chunk(chunk, key.start, min_time_, times, values);
+    if (!added.ok()) return added.error();
     return true;
   });
+  for (const auto& [start, chunk] : late) {
+    if (status.ok()) status = append_chunk(chunk, start, min_time_, times, values);
+  }
+  return status;
 }
 
 Result<bool> ChunkReader::has(SeriesId id) {
   bool found = false;
-  Status status = visit_chunks(id, [&](TimestampMs start, std::string_view chunk) -> Result<bool> {
-    auto header = read_chunk_header(chunk, start);
+  Status status = visit_chunks(id, [&](const ChunkKey& key, std::string_view chunk) -> Result<bool> {
+    auto header = read_chunk_header(chunk, key.start);
     if (!header.ok()) return header.error();
     found = header->end >= min_time_;
     return !found;

@@ -221,7 +221,7 @@ class Listener final : public rocksdb::EventListener {
   void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* automatic) override {
     *automatic = false;
   }
-  void resumed() { refused_ = false; }
+  void set_refused(bool refused) { refused_ = refused; }
   bool refused() const { return refused_; }
 
  private:
@@ -323,7 +323,12 @@ class RocksDatabase final : public Database {
   Status write(rocksdb::WriteBatch& batch, bool durable) override {
     rocksdb::WriteOptions options;
     options.disableWAL = !durable;
-    return done(db_->Write(options, &batch), "write");
+    Status status = done(db_->Write(options, &batch), "write");
+    if (!durable) return status;  // of chunks, whose memtable is small and holds back no log
+    for (auto* family : {state(), series(), index(), metadata()}) {
+      if (status.ok()) status = flush_if_large(family);
+    }
+    return status;
   }
 
   std::unique_ptr<rocksdb::Iterator> iterate(Family* family, bool fill_cache) const override {
@@ -356,10 +361,6 @@ class RocksDatabase final : public Database {
     bool found;
     if (Status status = get(anchor, kLogSequence, value, found); !status.ok()) return status.error();
     return found && value.size() == sizeof(std::uint64_t) ? big_endian64(value.data()) : 0;
-  }
-
-  Status flush_if_large(Family* family) override {
-    return property(family, "rocksdb.cur-size-active-mem-table") > kLargeMemtable ? begin_flush(family) : Status();
   }
 
   Status sync_log() override { return done(db_->SyncWAL(), "write"); }
@@ -396,8 +397,9 @@ class RocksDatabase final : public Database {
   }
 
   Status resume() override {
+    listener_->set_refused(false);  // before: the disk may fill again at once
     const auto status = db_->Resume();
-    if (status.ok()) listener_->resumed();
+    if (!status.ok()) listener_->set_refused(true);
     return done(status, "write");
   }
 
@@ -448,6 +450,10 @@ class RocksDatabase final : public Database {
       if (!synced) return unavailable("can't read " + entry.path().string() + ": " + std::strerror(errno));
     }
     return {};
+  }
+
+  Status flush_if_large(Family* family) {
+    return property(family, "rocksdb.cur-size-active-mem-table") > kLargeMemtable ? begin_flush(family) : Status();
   }
 
   Status begin_flush(Family* family) {

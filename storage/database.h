@@ -51,7 +51,7 @@ class Database {
   Family* index() const { return handles_[3]; }
   Family* metadata() const { return handles_[4]; }
   /// What a checkpoint flushes, chunks first.
-  std::array<Family*, 5> checkpointed() const { return {chunks(), series(), index(), metadata(), state()}; }
+  std::array<Family*, 6> checkpointed() const { return {chunks(), merged(), series(), index(), metadata(), state()}; }
   /// A reader looks at them in this order: what leaves the first is in the second before.
   std::array<Family*, 2> chunk_families() const { return {chunks(), merged()}; }
   /// The log's two anchors, see `append_log`.
@@ -72,8 +72,6 @@ class Database {
   virtual Status switch_log(rocksdb::WriteBatch& state_changes) = 0;
   /// The number that the anchor holds, 0 when none.
   virtual Result<std::uint64_t> last_sequence(Family* anchor) const = 0;
-  /// Lets the memtable go to disk if it has grown large. Returns before it is there.
-  virtual Status flush_if_large(Family* family) = 0;
   /// The write-ahead log reaches the disk.
   virtual Status sync_log() = 0;
   /// Drops all keys below `end`, whole files where that is possible. Their space is free at once.

@@ -36,7 +36,10 @@ void LogRecordWriter::begin(std::uint64_t epoch, std::uint64_t position, std::si
   last_id_ = 0;
 }
 
-void LogRecordWriter::keep_late() { bytes_[1] = static_cast<char>(bytes_[1] | kKeepsLate); }
+void LogRecordWriter::keep_late(TimestampMs oldest) {
+  bytes_[1] = static_cast<char>(bytes_[1] | kKeepsLate);
+  put_varint(bytes_, zigzag(static_cast<std::uint64_t>(oldest)));
+}
 
 void LogRecordWriter::add_id(SeriesId id) {
   // Two small numbers: neighbours on a page are often the next metric with a like ordinal.
@@ -92,10 +95,12 @@ Status LogRecordReader::open(std::string_view record) {
   // A sample takes a bit at least.
   if ((flags & ~(kListMask | kSharedTime | kKeepsLate)) != 0 || (flags & kListMask) > 2 || count > record.size() * 8)
     return damaged;
-  keeps_late_ = (flags & kKeepsLate) != 0;
   count_ = static_cast<std::size_t>(count);
   list_ = static_cast<SeriesList>(flags & kListMask);
   if (list_ != SeriesList::inlined && !reader.varint(list_number_)) return damaged;
+  std::uint64_t oldest_late = zigzag(static_cast<std::uint64_t>(kMaxTimestamp));
+  if ((flags & kKeepsLate) != 0 && !reader.varint(oldest_late)) return damaged;
+  oldest_late_ = static_cast<TimestampMs>(unzigzag(oldest_late));
   if (!read_ids(reader) || !read_times(reader, (flags & kSharedTime) != 0)) return damaged;
   if (!reader.bytes((count_ + 7) / 8, changed_)) return damaged;
   values_ = reader;

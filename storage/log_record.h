@@ -39,8 +39,9 @@ class LogRecordWriter {
   /// Starts a record of `count` samples, which has `position` records of the same epoch before it.
   void begin(std::uint64_t epoch, std::uint64_t position, std::size_t count, SeriesList list, std::uint64_t list_number,
              std::uint8_t type = kSamplesRecord);
-  /// A sample that is older than another of its series in this record is a late one, not a refused one.
-  void keep_late();
+  /// Comes before ids and times: a sample that is older than another of its series in this record, but not older than
+  /// `oldest`, is a late one and not a refused one.
+  void keep_late(TimestampMs oldest);
   /// One a sample, unless the list is known.
   void add_id(SeriesId id);
   /// One for all samples, or one a sample.
@@ -64,7 +65,8 @@ class LogRecordReader {
   Status open(std::string_view record);
 
   bool late() const { return type_ == kLateRecord; }
-  bool keeps_late() const { return keeps_late_; }
+  /// kMaxTimestamp when the record keeps no late samples.
+  TimestampMs oldest_late() const { return oldest_late_; }
   std::uint64_t epoch() const { return epoch_; }
   std::uint64_t position() const { return position_; }
   std::size_t count() const { return count_; }
@@ -81,7 +83,7 @@ class LogRecordReader {
   bool read_times(ByteReader& reader, bool shared);
 
   std::uint8_t type_ = kSamplesRecord;
-  bool keeps_late_ = false;
+  TimestampMs oldest_late_ = kMaxTimestamp;
   std::uint64_t epoch_ = 0;
   std::uint64_t position_ = 0;
   std::size_t count_ = 0;

@@ -26,6 +26,7 @@ class DayMerge::Walk {
   // REQUIRES: valid() was true.
   SeriesId id() const { return key_.id; }
   TimestampMs start() const { return key_.start; }
+  bool late() const { return key_.late != 0; }
   std::string_view key() const { return view(it_->key()); }
   std::string_view chunk() const { return view(it_->value()); }
   void next() { it_->Next(); }
@@ -96,14 +97,23 @@ Status DayMerge::copy_until(SeriesId id, Walk& merged, Database::Replacement& ou
 
 /// Appends the series' samples, each time once.
 Status DayMerge::read_series(SeriesId id, Walk& walk) {
+  std::vector<std::pair<TimestampMs, std::string>> late;  // after the others: of two with one time the first stays
   for (;; walk.next()) {
     auto more = walk.valid();
     if (!more.ok()) return more.error();
-    if (!*more || walk.id() != id) return {};
+    if (!*more || walk.id() != id) break;
+    walk.count();
+    if (walk.late()) {
+      late.emplace_back(walk.start(), walk.chunk());
+      continue;
+    }
     Status status = append_chunk(walk.chunk(), walk.start(), kMinTimestamp, times_, values_);
     if (!status.ok()) return status;
-    walk.count();
   }
+  for (const auto& [start, chunk] : late) {
+    if (Status status = append_chunk(chunk, start, kMinTimestamp, times_, values_); !status.ok()) return status;
+  }
+  return {};
 }
 
 /// Writes the samples that are not deleted, in as few chunks as their length allows.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -27,6 +28,8 @@ class DayMerge {
   Status compact();
 
   Partition day() const { return day_; }
+  /// When the day's newest chunk came, as the merge began: who adds one meanwhile leaves the day to another merge.
+  std::optional<std::chrono::steady_clock::time_point> newest_chunk;
   std::uint64_t series() const { return series_; }
   std::uint64_t samples() const { return samples_; }
 

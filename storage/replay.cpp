@@ -102,7 +102,8 @@ Status StoreCore::replay_samples(LogRecordReader& record) {
     if (time > head_.at(replay_slots_[i]).open.last_time()) {
       head_.append(replay_slots_[i], time, replay_values_[i], epoch_);
       recent_.add(time);
-    } else if (record.keeps_late() && time < head_.at(replay_slots_[i]).open.last_time()) {
+    } else if (time >= record.oldest_late() && time < head_.at(replay_slots_[i]).open.last_time()) {
+      recent_.add(time);
       head_.append_late(replay_slots_[i], time, replay_values_[i], epoch_, epoch_begin_);
     }
   }

@@ -122,6 +122,7 @@ Status StoreCore::drop_orphans_of(std::uint32_t metric, Window first, Partition 
     subtract(orphans, alive);
     if (status.ok()) status = remove_series(metric, orphans);
   }
+  index_->forget_activity(metric);
   if (!status.ok() || batch.Count() == 0) return status;
   return database_->write(batch);
 }

@@ -156,9 +156,10 @@ Status SeriesIndex::write_pending() {
   if (Status status = database_.write(batch); !status.ok()) return status;
   for (const auto& [name, metric] : pending_.metrics) metric->is_new = false;
   pending_ = {};
-  if (Status status = database_.flush_if_large(index); !status.ok()) return status;
-  return database_.flush_if_large(database_.series());
+  return {};
 }
+
+void SeriesIndex::forget_activity(std::uint32_t metric) { activity_written_.erase(metric); }
 
 Status SeriesIndex::add_activity(std::uint32_t metric, const std::map<Window, PostingRuns>& windows) {
   if (windows.empty()) return {};

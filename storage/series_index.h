@@ -72,6 +72,8 @@ class SeriesIndex {
   /// Adds series of a metric to the lists of windows, and takes them from the list of those without a window. Lists
   /// that are known to have them are not written.
   Status add_activity(std::uint32_t metric, const std::map<Window, PostingRuns>& windows);
+  /// Lists of the metric's windows were removed.
+  void forget_activity(std::uint32_t metric);
   /// `listed` are removed from the list of the metric's series without a window, `unlisted` get into it.
   Status change_unlisted(std::uint32_t metric, const Postings& listed, const Postings& unlisted);
 

@@ -55,6 +55,9 @@ fs::path StoreCore::snapshot_folder() const { return options_.path.parent_path()
 Result<std::string> StoreCore::snapshot(bool skip_head) {
   std::lock_guard checkpoint_lock(checkpoint_mutex_);  // no chunk is between RAM and disk
   if (Status status = can_read(); !status.ok()) return status.error();
+  if (log_incomplete_) {
+    if (Status status = checkpoint_now(); !status.ok()) return status.error();
+  }
   const std::string name = snapshot_name();
   const fs::path unfinished = snapshot_folder() / (std::string(kUnfinished) + name);
   const fs::path store = unfinished / options_.path.filename();

@@ -66,14 +66,15 @@ class Store final : public Appender, public Queryable {
   /// so for a million series. `cardinality.h`.
   Result<Cardinality> cardinality(std::size_t limit) const;
 
-  /// Hides all samples so far of the series that one of the sets selects, between the times, both included; they survive
-  /// no restart and come back by no append. `clean_tombstones` takes them from the disk. No sets, no deletion.
+  /// Hides all samples so far of the series that one of the sets selects, between the times, both included; they
+  /// survive no restart and come back by no append. `clean_tombstones` takes them from the disk. No sets, no deletion.
   Status delete_series(MatcherSets matcher_sets, TimestampMs min_time, TimestampMs max_time);
   /// Removes from the disk what was deleted before the call, and series that have no sample left. Takes as long as
   /// rewriting their days does.
   Status clean_tombstones();
-  /// Makes a copy that a store opens as its own, in `<folder above path>/snapshots/<name>`, and returns the name. Everything
-  /// acknowledged before the call is in it, or with `skip_head` what is no longer in the write-ahead log alone.
+  /// Makes a copy that a store opens as its own, in `<folder above path>/snapshots/<name>`, and returns the name.
+  /// Everything acknowledged before the call is in it, or with `skip_head` what is no longer in the write-ahead log
+  /// alone.
   Result<std::string> snapshot(bool skip_head);
 
   // Appender

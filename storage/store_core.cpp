@@ -87,7 +87,8 @@ Status StoreCore::open(const DatabaseOpener& opener) {
   if (Status status = occupy_anchor(); !status.ok()) return status;
   open_ = true;
   register_metrics();
-  background_ = std::thread([this] { run_background(); });
+  background_ = std::thread([this] { run_background([this](auto now) { tick(now); }); });
+  syncer_ = std::thread([this] { run_background([this](auto now) { sync_if_due(now); }); });
   return {};
 }
 
@@ -177,6 +178,7 @@ Status StoreCore::close() {
   }
   background_wake_.notify_all();
   if (background_.joinable()) background_.join();
+  if (syncer_.joinable()) syncer_.join();
   merging_.reset();
   if (!database_) return {};
   metrics_.remove_callbacks(this);
@@ -192,12 +194,27 @@ Status StoreCore::close() {
   return status.ok() ? closed : status;
 }
 
-void StoreCore::run_background() {
+template <class Work>
+void StoreCore::run_background(Work work) {
   std::unique_lock lock(background_mutex_);
   while (!background_wake_.wait_for(lock, kTick, [this] { return stopping_; })) {
     lock.unlock();
-    tick(Clock::now());
+    work(Clock::now());
     lock.lock();
+  }
+}
+
+/// In a thread of its own: a checkpoint or a merge must not delay it.
+void StoreCore::sync_if_due(Clock::time_point now) {
+  if (database_->refuses_writes()) return;
+  {
+    std::lock_guard lock(commit_mutex_);
+    if (!log_dirty_ || now - last_sync_ + kTick / 2 < std::chrono::milliseconds(options_.log_sync_interval)) return;
+    log_dirty_ = false;
+  }
+  last_sync_ = now;
+  if (Status status = database_->sync_log(); !status.ok()) {
+    log_error("the write-ahead log did not reach the disk", {{"error", status.error()}});
   }
 }
 
@@ -212,18 +229,6 @@ void StoreCore::tick(Clock::time_point now) {
       log_error("the store can't write", {{"error", status.error()}});
     }
     return;
-  }
-  bool dirty;
-  {
-    std::lock_guard lock(commit_mutex_);
-    dirty = log_dirty_ && now - last_sync_ + kTick / 2 >= std::chrono::milliseconds(options_.log_sync_interval);
-    if (dirty) log_dirty_ = false;
-  }
-  if (dirty) {
-    last_sync_ = now;
-    if (Status status = database_->sync_log(); !status.ok()) {
-      log_error("the write-ahead log did not reach the disk", {{"error", status.error()}});
-    }
   }
   if (checkpoint_is_due(now)) {
     last_attempt_ = now;
@@ -242,6 +247,7 @@ void StoreCore::tick(Clock::time_point now) {
 
 /// Resuming drops the old log, so the head has to be on disk before anything else: without room for it, better wait.
 Status StoreCore::resume() {
+  std::lock_guard checkpoint_lock(checkpoint_mutex_);
   std::uint64_t needed;
   {
     std::lock_guard head_lock(head_mutex_);
@@ -259,9 +265,10 @@ Status StoreCore::resume() {
     begin_epoch();  // records from now on must not build on those that the log is about to lose
     if (Status status = database_->resume(); !status.ok()) return status;
     cut_pending_ = false;
+    log_incomplete_ = true;
     if (Status status = occupy_anchor(); !status.ok()) return status;
   }
-  return checkpoint();
+  return checkpoint_now();
 }
 
 /// RocksDB resumes on a new log only if some memtable has something to flush; on the one that failed, the next write
@@ -335,7 +342,8 @@ void StoreCore::copy_head(SeriesId id, Head::Slot slot, TimestampMs min_time, Ti
   };
   if (const auto* sealed = head_.sealed(slot)) {
     for (const SealedChunk& chunk : *sealed) {
-      if (chunk.late == 0) copy.complete_from = std::min(copy.complete_from, chunk.start);
+      if (chunk.late != 0) continue;
+      copy.complete_from = std::min(copy.complete_from, chunk.start);
       add(chunk.start, chunk.end, [&] { copy.bytes += chunk.bytes; });
     }
   }
@@ -343,6 +351,11 @@ void StoreCore::copy_head(SeriesId id, Head::Slot slot, TimestampMs min_time, Ti
   if (!open.empty()) {
     copy.complete_from = std::min(copy.complete_from, open.first_time());
     add(open.first_time(), open.last_time(), [&] { open.copy_to(copy.bytes); });
+  }
+  if (const auto* sealed = head_.sealed(slot)) {
+    for (const SealedChunk& chunk : *sealed) {
+      if (chunk.late != 0) add(chunk.start, chunk.end, [&] { copy.bytes += chunk.bytes; });
+    }
   }
   if (const LateSamples* late = head_.late(slot)) {
     add(late->times.front(), late->times.back(), [&] { copy.bytes += encode_chunk(late->times, late->values); });

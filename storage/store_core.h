@@ -36,7 +36,7 @@ struct HeadCopy {
     std::size_t offset = 0;
     std::size_t size = 0;
   };
-  std::vector<Piece> pieces;  ///< in order of time, none that lies outside of the range
+  std::vector<Piece> pieces;  ///< none that lies outside of the range; in order of time, then late ones
   std::string bytes;
   /// All samples from this time on are in RAM; kMaxTimestamp when none are.
   TimestampMs complete_from = kMaxTimestamp;
@@ -129,7 +129,9 @@ class StoreCore {
   // open and close (store_core.cpp)
   Status load_state();
   void register_metrics();
-  void run_background();
+  template <class Work>
+  void run_background(Work work);
+  void sync_if_due(Clock::time_point now);
   void tick(Clock::time_point now);
   Status resume();
   Status occupy_anchor();
@@ -156,6 +158,7 @@ class StoreCore {
   Status know_last(HeadSeries& entry);
 
   // checkpoint (checkpoint.cpp)
+  Status checkpoint_now();
   Status move_head_to_disk();
   Status begin_checkpoint();
   void begin_epoch();
@@ -225,6 +228,8 @@ class StoreCore {
   Epoch epoch_ = 1;
   std::uint64_t epoch_begin_ = 1;  // number of the epoch's first record
   std::deque<std::pair<Epoch, Clock::time_point>> epoch_starts_;
+  bool log_incomplete_ =
+      false;  // RocksDB resumed and dropped the log, and the head is not on disk yet; under checkpoint_mutex_
   bool cut_pending_ = false;         // there was a cut, and the checkpoint that made it did not come to its end
   std::uint64_t log_bytes_ = 0;      // since the last cut
   std::uint64_t old_log_bytes_ = 0;  // of these, what a checkpoint is about to make superfluous
@@ -237,6 +242,7 @@ class StoreCore {
   std::vector<Head::Slot> slots_;        // of the batch's accepted samples
   std::vector<std::uint32_t> accepted_;  // their indices, unless all are accepted
   bool all_accepted_ = false;
+  TimestampMs oldest_late_ = kMaxTimestamp;                 // what oldest_late_time() said when the batch was judged
   std::vector<std::pair<std::uint32_t, Head::Slot>> late_;  // of the batch's samples that are out of order and accepted
   std::unordered_map<std::uint64_t, std::uint64_t> metadata_seen_;  // hash of metric -> hash of what was said of it
 
@@ -251,6 +257,7 @@ class StoreCore {
 
   // Background thread.
   std::thread background_;
+  std::thread syncer_;
   std::mutex background_mutex_;
   std::condition_variable background_wake_;
   bool stopping_ = false;

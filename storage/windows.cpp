@@ -82,6 +82,7 @@ Result<bool> StoreCore::merge_step(DayMerge& merge) {
     std::lock_guard commit_lock(commit_mutex_);
     std::lock_guard head_lock(head_mutex_);
     merged_.insert(merge.day());
+    if (!merge.newest_chunk) merge.newest_chunk = unmerged_[merge.day()];
   }
   const auto start = Clock::now();
   auto more = merge.step();
@@ -91,7 +92,8 @@ Result<bool> StoreCore::merge_step(DayMerge& merge) {
   } else if (!*more) {
     std::lock_guard commit_lock(commit_mutex_);
     std::lock_guard head_lock(head_mutex_);
-    unmerged_.erase(merge.day());
+    const auto unmerged = unmerged_.find(merge.day());
+    if (unmerged != unmerged_.end() && unmerged->second == merge.newest_chunk) unmerged_.erase(unmerged);
   }
   return more;
 }

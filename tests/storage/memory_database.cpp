@@ -196,7 +196,6 @@ class MemoryDatabase final : public Database {
   Status append_log(Family*, LogRecords, std::uint64_t) override { return {}; }
   Status switch_log(rocksdb::WriteBatch& state_changes) override { return write(state_changes, true); }
   Result<std::uint64_t> last_sequence(Family*) const override { return 0; }
-  Status flush_if_large(Family*) override { return {}; }
   Status sync_log() override {
     disk_->sync();
     return {};
