@@ -341,6 +341,8 @@ TEST_F(RemoteWriteTest, RefusedSeriesLeaveTheOthersTheirSamples) {
 
 TEST_F(RemoteWriteTest, RefusesHostileBodies) {
   std::string long_varint(10, '\xff');
+  std::string million_labels;
+  for (int i = 0; i < 1'000'000; ++i) million_labels += std::string_view("\x0a\x00", 2);
   struct Case {
     const char* about;
     std::string body;
@@ -383,6 +385,7 @@ TEST_F(RemoteWriteTest, RefusesHostileBodies) {
       {"good, then bad", raw(Message().series({{"__name__", "up"}}, {{kTime, 1}}).bytes() + "\x0a"),
        "malformed protobuf after byte"},
       {"deep", raw(std::string(100'000, '\x0a')), "malformed protobuf"},
+      {"a million labels", raw(Message::field(1, million_labels + Message::sample(1, 1))), "malformed labels"},
   };
   start();
   { std::ofstream("/proc/self/clear_refs") << 5; }  // the peak starts at what is resident now

@@ -1,5 +1,6 @@
 // Days whose chunks are merged into long ones: every sample stays what it was, at any moment and after any crash.
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 
@@ -237,6 +238,50 @@ TEST_F(MergeTest, MergedDaysGoWithRetention) {
   ASSERT_TRUE(store_->apply_retention(today + kHour).ok());
   EXPECT_EQ(entries(&Database::merged).size(), 12u);
   EXPECT_EQ(select_all(*store_, {}).size(), 12u);
+}
+
+/// A merge that is killed right after its table has become the database's leaves the table a second name. The next
+/// merge must not write through it.
+TEST_F(MergeTest, TheSecondNameOfATableIsNotWrittenTo) {
+  write(kDay, kDay + 4 * kHour);
+  merge();
+  const SeriesList before = select_all(*store_, {});
+  store_.reset();
+  std::vector<std::filesystem::path> tables;
+  for (const auto& entry : std::filesystem::directory_iterator(options().path)) {
+    if (entry.path().extension() == ".sst") tables.push_back(entry.path());
+  }
+  ASSERT_FALSE(tables.empty());
+  for (std::size_t i = 0; i < tables.size(); ++i) {
+    const TimestampMs day = kDay + static_cast<TimestampMs>(i + 1) * kPartitionMs;
+    std::filesystem::create_hard_link(tables[i], options().path / "merging.tmp");
+    open();
+    write(day, day + kHour);
+    merge();
+    reopen();
+    EXPECT_EQ(select_all(*store_, {}, kDay, kDay + kPartitionMs - 1), before) << tables[i];
+    store_.reset();
+    EXPECT_FALSE(std::filesystem::exists(options().path / "merging.tmp"));
+    tables.erase(std::remove_if(tables.begin(), tables.end(), [](const auto& t) { return !exists(t); }), tables.end());
+  }
+}
+
+/// In RAM, on disk and merged.
+TEST_F(MergeTest, OfTwoSamplesWithOneTimeTheOneInOrderStays) {
+  store_->set_out_of_order_window(kHour);
+  const Labels labels{{"__name__", "m"}};
+  add(labels, kDay + 100'000, 0);
+  add(labels, kDay + 110'000, 1);
+  add(labels, kDay + 120'000, 2);
+  add(labels, kDay + 90'000, -1);
+  EXPECT_EQ(add(labels, kDay + 110'000, 7).stored, 1u) << "what is stored in order is not looked up";
+  const SampleList expected{
+      {kDay + 90'000, bits(-1)}, {kDay + 100'000, bits(0)}, {kDay + 110'000, bits(1)}, {kDay + 120'000, bits(2)}};
+  EXPECT_EQ(select_all(*store_, {}).at("m"), expected);
+  checkpoint();
+  EXPECT_EQ(select_all(*store_, {}).at("m"), expected);
+  merge();
+  EXPECT_EQ(select_all(*store_, {}).at("m"), expected);
 }
 
 }  // namespace
