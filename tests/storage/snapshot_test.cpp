@@ -1,8 +1,9 @@
 // Snapshots: whole, consistent while writing goes on, and a data folder like any other.
 
+#include <gmock/gmock.h>
+
 #include <atomic>
 #include <fstream>
-#include <regex>
 #include <thread>
 
 #include "tests/storage/store_fixture.h"
@@ -46,7 +47,7 @@ TEST_F(SnapshotTest, HasAllThatWasAcknowledged) {
   ASSERT_TRUE(store_->set_metadata("up", {MetricType::gauge, "Whether it is up.", ""}).ok());
   const SeriesList all = select_all(*store_, {});
   const std::string name = snapshot(false);
-  EXPECT_TRUE(std::regex_match(name, std::regex("[0-9]{8}T[0-9]{6}Z-[0-9a-f]{16}"))) << name;
+  EXPECT_THAT(name, testing::MatchesRegex("[0-9]{8}T[0-9]{6}Z-[0-9a-f]{16}"));
   add(kUp, 3000, 3);
   auto copy = open_snapshot(name);
   EXPECT_EQ(select_all(*copy, {}), all);
