@@ -11,6 +11,7 @@
 #include <fstream>
 #include <functional>
 
+#include "bench/footprint.h"
 #include "model/duration.h"
 #include "storage/keys.h"
 #include "storage/store.h"
@@ -18,35 +19,6 @@
 
 namespace pipit {
 namespace {
-
-class Folder {
- public:
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "pipit-bench-XXXXXX").string();
-    path_ = mkdtemp(name.data());
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-  double bytes() const {
-    double sum = 0;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(path_)) {
-      if (entry.is_regular_file()) sum += static_cast<double>(entry.file_size());
-    }
-    return sum;
-  }
-
- private:
-  std::filesystem::path path_;
-};
-
-double rss_mb(std::string_view field = "VmRSS:") {
-  std::ifstream in("/proc/self/status");
-  for (std::string line; std::getline(in, line);) {
-    if (line.starts_with(field)) return strtod(line.c_str() + field.size() + 1, nullptr) / 1024;
-  }
-  return 0;
-}
 
 StoreOptions options(const Folder& folder) {
   StoreOptions options;
@@ -157,7 +129,7 @@ void BM_Scale(benchmark::State& state) {
   for (auto _ : state) {
     Folder folder;
     MetricsRegistry metrics;
-    const double rss_before = rss_mb();
+    const double rss_before = status_kb("VmRSS:") / 1024;
     auto store = Store::open(options(folder), metrics).value();
     std::vector<SeriesRef> refs(kMetrics);
     std::vector<double> values(kMetrics);
@@ -189,7 +161,7 @@ void BM_Scale(benchmark::State& state) {
       std::printf("%-58s %9.0f series %10.2f ms\n", what, found.series, found.milliseconds);
     };
     const auto ask = [&](const char* where) {
-      std::printf("-- %s, RSS %.0f MB\n", where, rss_mb() - rss_before);
+      std::printf("-- %s, RSS %.0f MB\n", where, status_kb("VmRSS:") / 1024 - rss_before);
       const TimestampMs from = time - 300'000;
       const std::vector<Matcher> everything = matching({regex("__name__", ".+")});
       for (int i = 0; i < 2; ++i)
@@ -213,13 +185,13 @@ void BM_Scale(benchmark::State& state) {
                   1000 * seconds_of([&] { (void)store->cardinality(10).value(); }));
     };
     ask("in the head");
-    state.counters["rss_mb"] = rss_mb() - rss_before;
+    state.counters["rss_mb"] = status_kb("VmRSS:") / 1024 - rss_before;
     state.counters["checkpoint_s"] = seconds_of([&] { (void)store->checkpoint(); });
     state.counters["disk_bytes_per_series"] = folder.bytes() / series;
     store.reset();
     state.counters["open_s"] = seconds_of([&] { store = Store::open(options(folder), metrics).value(); });
     ask("on disk");
-    std::printf("peak RSS %.0f MB\n", rss_mb("VmHWM:"));
+    std::printf("peak RSS %.0f MB\n", status_kb("VmHWM:") / 1024);
   }
 }
 BENCHMARK(BM_Scale)->Iterations(1)->Unit(benchmark::kSecond);

@@ -13,6 +13,7 @@
 
 #include "api/remote_write.h"
 #include "api/remote_write_parser.h"
+#include "bench/footprint.h"
 #include "model/duration.h"
 #include "storage/store.h"
 #include "telemetry/metrics.h"
@@ -21,19 +22,6 @@ namespace pipit {
 namespace {
 
 constexpr int kSeries = 507;
-
-class Folder {
- public:
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "pipit-bench-XXXXXX").string();
-    path_ = mkdtemp(name.data());
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 void put_varint(std::string& out, std::uint64_t value) {
   for (; value >= 0x80; value >>= 7) out += static_cast<char>(value | 0x80);

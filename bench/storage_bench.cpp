@@ -14,6 +14,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "bench/footprint.h"
 #include "storage/store.h"
 #include "telemetry/metrics.h"
 
@@ -76,34 +77,6 @@ const std::vector<Page>& pages(std::size_t count) {
     all.push_back(std::move(page));
   }
   return all;
-}
-
-class Folder {
- public:
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "pipit-bench-XXXXXX").string();
-    path_ = mkdtemp(name.data());
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  const std::filesystem::path& path() const { return path_; }
-  double bytes() const {
-    double sum = 0;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(path_)) {
-      if (entry.is_regular_file()) sum += static_cast<double>(entry.file_size());
-    }
-    return sum;
-  }
-
- private:
-  std::filesystem::path path_;
-};
-
-double status_kb(std::string_view field) {
-  std::ifstream in("/proc/self/status");
-  for (std::string line; std::getline(in, line);) {
-    if (line.starts_with(field)) return strtod(line.c_str() + field.size() + 1, nullptr);
-  }
-  return 0;
 }
 
 StoreOptions options(const Folder& folder) {

@@ -19,6 +19,10 @@ constexpr std::size_t kMaxLists = 16 << 10;
 /// Shorter lists are not worth a number.
 constexpr std::size_t kMinListed = 8;
 
+TimestampMs time_of(const AppendBatch& batch, std::size_t i) {
+  return batch.times.size() == 1 ? batch.times[0] : batch.times[i];
+}
+
 }  // namespace
 
 Status StoreCore::can_write() const {
@@ -68,8 +72,8 @@ Result<SeriesRef> StoreCore::series_ref(const Labels& labels) {
 }
 
 void StoreCore::find_encoded(std::span<const std::string_view> encodings, std::span<SeriesRef> refs) const {
-  constexpr std::size_t kAtOnce =
-      64;  // short holds of the lock, and the table's lines can come while others are hashed
+  // Short holds of the lock, and the table's lines can come while others are hashed.
+  constexpr std::size_t kAtOnce = 64;
   std::array<Hash128, kAtOnce> hashes;
   for (std::size_t begin = 0; begin < encodings.size(); begin += kAtOnce) {
     const std::size_t count = std::min(kAtOnce, encodings.size() - begin);
@@ -95,8 +99,6 @@ Result<AppendReport> StoreCore::append(const AppendBatch& batch) {
     if (!slots_.empty()) encode_record(batch);
     if (!late_.empty()) encode_late_record(batch);
     if (Status status = write_records(); !status.ok()) return status.error();
-    apply_late(batch, report);
-    late_.clear();
     apply(batch, report);
     apply_late(batch, report);
   }
@@ -118,7 +120,7 @@ Status StoreCore::judge(const AppendBatch& batch, AppendReport& report) {
   for (std::size_t i = 0; i < count; ++i) {
     constexpr std::size_t kAhead = 8;
     if (i + kAhead < count) head_.prefetch(batch.refs[i + kAhead]);
-    const TimestampMs time = batch.times.size() == 1 ? batch.times[0] : batch.times[i];
+    const TimestampMs time = time_of(batch, i);
     const Head::Slot slot = head_.resolve(batch.refs[i]);
     bool accept = false;
     if (slot == Head::kNoSlot) {
@@ -233,12 +235,9 @@ void StoreCore::encode_record(const AppendBatch& batch) {
 void StoreCore::encode_late_record(const AppendBatch& batch) {
   late_record_.begin(epoch_, sequence_ + 1 - epoch_begin_, late_.size(), SeriesList::inlined, 0, kLateRecord);
   for (const auto& [index, slot] : late_) late_record_.add_id(head_.at(slot).id);
-  std::vector<TimestampMs> times(batch.times.begin(), batch.times.end());
-  if (times.size() != 1) {
-    times.clear();
-    for (const auto& [index, slot] : late_) times.push_back(batch.times[index]);
-  }
-  late_record_.set_times(times);
+  std::vector<TimestampMs> times;
+  for (const auto& [index, slot] : late_) times.push_back(time_of(batch, index));
+  late_record_.set_times(batch.times.size() == 1 ? batch.times : times);
   for (const auto& [index, slot] : late_) late_record_.add_value(batch.values[index], {});
   log_records_.push_back(late_record_.finish());
 }
@@ -264,7 +263,7 @@ void StoreCore::apply(const AppendBatch& batch, AppendReport& report) {
   std::lock_guard head_lock(head_mutex_);
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     const std::size_t at = all_accepted_ ? i : accepted_[i];
-    const TimestampMs time = batch.times.size() == 1 ? batch.times[0] : batch.times[at];
+    const TimestampMs time = time_of(batch, at);
     const OpenChunk& open = head_.at(slots_[i]).open;
     if (time > open.last_time()) {
       head_.append(slots_[i], time, batch.values[at], epoch_);
@@ -288,7 +287,7 @@ void StoreCore::apply_late(const AppendBatch& batch, AppendReport& report) {
   }
   std::lock_guard head_lock(head_mutex_);
   for (const auto& [index, slot] : late_) {
-    const TimestampMs time = batch.times.size() == 1 ? batch.times[0] : batch.times[index];
+    const TimestampMs time = time_of(batch, index);
     const auto outcome = head_.append_late(slot, time, batch.values[index], epoch_, epoch_begin_);
     if (outcome == LateSamples::Outcome::duplicate) {
       report.refuse(AppendReport::Refusal::duplicate, index);
