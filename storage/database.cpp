@@ -1,20 +1,13 @@
 #include "storage/database.h"
 
 #include <fcntl.h>
-#include <rocksdb/cache.h>
 #include <rocksdb/convenience.h>
 #include <rocksdb/env.h>
-#include <rocksdb/filter_policy.h>
 #include <rocksdb/listener.h>
-#include <rocksdb/merge_operator.h>
-#include <rocksdb/sst_file_writer.h>
-#include <rocksdb/sst_partitioner.h>
-#include <rocksdb/table.h>
 #include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/wal_filter.h>
 #include <unistd.h>
 
-#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstdarg>
@@ -23,21 +16,14 @@
 #include <limits>
 #include <system_error>
 
+#include "storage/column_families.h"
 #include "storage/folder_check.h"
 #include "storage/keys.h"
-#include "storage/postings.h"
+#include "storage/table_replacement.h"
 #include "telemetry/log.h"
 
 namespace pipit {
 namespace {
-
-constexpr std::array<const char*, 8> kFamilies = {"default",  "chunks", "series", "index",
-                                                  "metadata", "log0",   "log1",   "merged"};
-
-/// Most of a merged chunk can't be compressed any further, so that a higher level gains next to nothing.
-constexpr int kMergedCompressionLevel = 9;
-/// Where a merge writes, in the data folder. One that a crash left is overwritten by the next.
-constexpr std::string_view kReplacementFile = "merging.tmp";
 
 constexpr std::uint64_t kLargeMemtable = 2 << 20;
 
@@ -81,38 +67,6 @@ class LogRecovery final : public rocksdb::WalFilter {
 
   const Database::LogVisitor& visit_;
   Status status_;
-};
-
-class PostingsMerge final : public rocksdb::MergeOperator {
- public:
-  const char* Name() const override { return "pipit.Postings"; }
-
-  bool FullMergeV2(const MergeOperationInput& in, MergeOperationOutput* out) const override {
-    PostingRuns merged;
-    if (in.existing_value != nullptr && !unite_stored(merged, view(*in.existing_value))) return false;
-    return apply(in.operand_list, merged, out->new_value);
-  }
-
-  /// Only additions can be combined before it is known what they add to.
-  bool PartialMergeMulti(const rocksdb::Slice&, const std::deque<rocksdb::Slice>& operands, std::string* combined,
-                         rocksdb::Logger*) const override {
-    for (const auto& operand : operands) {
-      if (operand.empty() || operand[0] != kPostingsAdd) return false;
-    }
-    PostingRuns merged;
-    return apply(operands, merged, *combined);
-  }
-  bool AllowSingleOperand() const override { return false; }
-
- private:
-  template <class Operands>
-  static bool apply(const Operands& operands, PostingRuns& merged, std::string& result) {
-    for (const auto& operand : operands) {
-      if (!merge_postings(merged, view(operand))) return false;
-    }
-    result = encode_postings(merged);
-    return true;
-  }
 };
 
 /// RocksDB's warnings in the program's log. Its own log file would stop the program on a full disk, as
@@ -160,51 +114,6 @@ rocksdb::DBOptions database_options(rocksdb::WalFilter* filter) {
   return options;
 }
 
-rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache>& cache, std::size_t block_size) {
-  rocksdb::ColumnFamilyOptions options;
-  // Never reached: `flush_if_large` is first. A memtable that became full in recovery would flush all of them, and with
-  // the anchors the log would go.
-  options.write_buffer_size = 64 << 20;
-  options.arena_block_size = 16 << 10;
-  options.compression = rocksdb::kZSTD;
-  rocksdb::BlockBasedTableOptions table;
-  table.block_cache = cache;
-  table.block_size = block_size;
-  table.cache_index_and_filter_blocks = true;
-  table.format_version = 5;
-  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  return options;
-}
-
-/// Files come whole, as ingested by a merge, one day each, and go with their day. Only where a day was merged again, or
-/// samples were deleted, the store asks for a compaction.
-rocksdb::ColumnFamilyOptions merged_options(const std::shared_ptr<rocksdb::Cache>& cache) {
-  auto options = family_options(cache, 64 << 10);
-  options.disable_auto_compactions = true;
-  options.sst_partitioner_factory = rocksdb::NewSstPartitionerFixedPrefixFactory(kPartitionBytes);
-  options.compression_opts.level = kMergedCompressionLevel;
-  return options;
-}
-
-std::vector<rocksdb::ColumnFamilyDescriptor> families(std::size_t cache_bytes) {
-  const auto cache = rocksdb::NewLRUCache(cache_bytes, 0);
-  // An anchor's key is overwritten in place, or its memtable would grow with every commit.
-  auto anchor = family_options(cache, 4 << 10);
-  anchor.inplace_update_support = true;
-  anchor.inplace_update_num_locks = 1;
-  auto chunks = family_options(cache, 16 << 10);
-  chunks.write_buffer_size = 4 << 20;
-  chunks.sst_partitioner_factory = rocksdb::NewSstPartitionerFixedPrefixFactory(kPartitionBytes);
-  auto index = family_options(cache, 4 << 10);
-  index.merge_operator = std::make_shared<PostingsMerge>();
-  // Each new series asks for its hash, in vain.
-  auto* table = index.table_factory->GetOptions<rocksdb::BlockBasedTableOptions>();
-  table->filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
-  const auto plain = family_options(cache, 8 << 10);
-  return {{kFamilies[0], plain}, {kFamilies[1], chunks}, {kFamilies[2], plain},  {kFamilies[3], index},
-          {kFamilies[4], plain}, {kFamilies[5], anchor}, {kFamilies[6], anchor}, {kFamilies[7], merged_options(cache)}};
-}
-
 Error unavailable(std::string message) { return {ErrorKind::unavailable, std::move(message)}; }
 
 Status make_folder(const std::filesystem::path& path) {
@@ -228,63 +137,6 @@ class Listener final : public rocksdb::EventListener {
   std::atomic<bool> refused_ = false;
 };
 
-/// A table file that is written beside the database's own and becomes one of them.
-class FileReplacement final : public Database::Replacement {
- public:
-  FileReplacement(const Database& database, rocksdb::DB& db, Database::Family* family, const std::string& file)
-      : database_(database), db_(db), family_(family), file_(file), writer_({}, db.GetOptions(family), family) {}
-  ~FileReplacement() override { remove_file(); }
-  /// A kill in the middle of an ingestion leaves a file that is one of the database's own under a second name: it must
-  /// never be written to, only lose this name.
-  Status open() {
-    remove_file();
-    return done(writer_.Open(file_));
-  }
-  Status put(std::string_view key, std::string_view value) override {
-    empty_ = false;
-    return done(writer_.Put(slice(key), slice(value)));
-  }
-  Result<bool> commit(std::string_view begin, std::string_view end) override {
-    bool replaces;
-    if (Status status = any_key(begin, end, replaces); !status.ok()) return status.error();
-    if (empty_ && !replaces) return false;
-    rocksdb::Status status;
-    if (replaces) status = writer_.DeleteRange(slice(begin), slice(end));  // it leaves keys of the same file alone
-    if (status.ok()) status = writer_.Finish();
-    rocksdb::IngestExternalFileOptions options;
-    options.move_files = true;
-    if (status.ok()) status = db_.IngestExternalFile(family_, {file_}, options);
-    if (!status.ok()) return database_.error(status, "write");
-    return replaces;
-  }
-
- private:
-  void remove_file() const {
-    std::error_code ignored;
-    std::filesystem::remove(file_, ignored);
-  }
-  Status any_key(std::string_view begin, std::string_view end, bool& any) const {
-    rocksdb::ReadOptions options;
-    const rocksdb::Slice bound = slice(end);
-    options.iterate_upper_bound = &bound;
-    const std::unique_ptr<rocksdb::Iterator> it(db_.NewIterator(options, family_));
-    it->Seek(slice(begin));
-    any = it->Valid();
-    return done(it->status());
-  }
-  Status done(const rocksdb::Status& status) const {
-    if (status.ok()) return {};
-    return database_.error(status, "write");
-  }
-
-  const Database& database_;
-  rocksdb::DB& db_;
-  Database::Family* family_;
-  std::string file_;
-  rocksdb::SstFileWriter writer_;
-  bool empty_ = true;
-};
-
 class RocksDatabase final : public Database {
  public:
   explicit RocksDatabase(std::filesystem::path path) : Database(std::move(path)) {}
@@ -295,10 +147,9 @@ class RocksDatabase final : public Database {
     rocksdb::DBOptions options = database_options(&recovery);
     options.listeners.push_back(listener_);
     if (Status status = sync_old_logs(); !status.ok()) return status;
-    std::error_code ignored;
-    std::filesystem::remove(path_ / kReplacementFile, ignored);  // of a merge that was killed
+    remove_unfinished_replacement(path_);
     rocksdb::DB* db = nullptr;
-    const auto status = rocksdb::DB::Open(options, path_.string(), families(cache_bytes), &handles_, &db);
+    const auto status = rocksdb::DB::Open(options, path_.string(), column_families(cache_bytes), &handles_, &db);
     if (!recovery.status().ok()) return recovery.status();
     if (!status.ok()) return error(status, "open");
     db_.reset(db);
@@ -374,9 +225,7 @@ class RocksDatabase final : public Database {
   }
 
   Result<std::unique_ptr<Replacement>> replace(Family* family) override {
-    auto replacement = std::make_unique<FileReplacement>(*this, *db_, family, (path_ / kReplacementFile).string());
-    if (Status status = replacement->open(); !status.ok()) return status.error();
-    return std::unique_ptr<Replacement>(std::move(replacement));
+    return begin_table_replacement(*this, *db_, family, path_);
   }
 
   Status compact(Family* family, std::string_view begin, std::string_view end) override {

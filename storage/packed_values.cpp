@@ -8,6 +8,7 @@
 
 #include "storage/coding.h"
 #include "storage/decimal.h"
+#include "storage/integer_unpacker.h"
 
 namespace pipit {
 namespace {

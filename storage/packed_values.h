@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "storage/chunk.h"
-#include "storage/packed_integers.h"
+#include "storage/integer_packer.h"
 
 namespace pipit {
 

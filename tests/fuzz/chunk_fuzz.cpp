@@ -9,6 +9,8 @@
 #include <functional>
 
 #include "storage/chunk.h"
+#include "storage/integer_packer.h"
+#include "storage/integer_unpacker.h"
 #include "storage/log_record.h"
 #include "storage/open_chunk.h"
 #include "storage/packed_values.h"

@@ -8,6 +8,8 @@
 #include <map>
 #include <random>
 
+#include "storage/integer_packer.h"
+#include "storage/integer_unpacker.h"
 #include "storage/open_chunk.h"
 #include "storage/packed_values.h"
 
