@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <variant>
 #include <vector>
 
@@ -171,5 +172,30 @@ struct Expr {
     return std::get_if<T>(&node);
   }
 };
+
+/// Calls `visit` with every operand and argument of an expression, from left to right; with a range selector's instant
+/// selector too, but not with durations.
+template <class AnyExpr, class Visit>
+  requires std::is_same_v<std::remove_const_t<AnyExpr>, Expr>
+void for_each_child(AnyExpr& expr, Visit visit) {
+  const auto child = [&](const ExprPtr& e) {
+    if (e) visit(static_cast<AnyExpr&>(*e));
+  };
+  if (const auto* matrix = expr.template as<MatrixSelector>()) child(matrix->selector);
+  if (const auto* subquery = expr.template as<SubqueryExpr>()) child(subquery->expr);
+  if (const auto* unary = expr.template as<UnaryExpr>()) child(unary->expr);
+  if (const auto* paren = expr.template as<ParenExpr>()) child(paren->expr);
+  if (const auto* aggregate = expr.template as<AggregateExpr>()) {
+    child(aggregate->param);
+    child(aggregate->expr);
+  }
+  if (const auto* binary = expr.template as<BinaryExpr>()) {
+    child(binary->lhs);
+    child(binary->rhs);
+  }
+  if (const auto* call = expr.template as<Call>()) {
+    for (const ExprPtr& argument : call->args) child(argument);
+  }
+}
 
 }  // namespace pipit

@@ -16,7 +16,6 @@ inline constexpr std::array<ValueType, sizeof...(types)> kArgs = {types...};
 
 constexpr int kOneOptional = 1;
 constexpr int kAnyNumber = -1;
-constexpr bool kNotYet = false;
 
 // Sorted by name, which find_function relies on. Source of the signatures: Prometheus 3.14, promql/parser.
 constexpr FunctionSpec kFunctions[] = {
@@ -50,14 +49,14 @@ constexpr FunctionSpec kFunctions[] = {
     {"exp", kArgs<kVector>},
     {"first_over_time", kArgs<kMatrix>, 0, kVector},
     {"floor", kArgs<kVector>},
-    {"histogram_avg", kArgs<kVector>, 0, kVector, kNotYet},
-    {"histogram_count", kArgs<kVector>, 0, kVector, kNotYet},
+    {"histogram_avg", kArgs<kVector>, 0, kVector},
+    {"histogram_count", kArgs<kVector>, 0, kVector},
     {"histogram_fraction", kArgs<kScalar, kScalar, kVector>, 0, kVector},
     {"histogram_quantile", kArgs<kScalar, kVector>},
     {"histogram_quantiles", kArgs<kVector, kString, kScalar, kScalar>, 9, kVector},
-    {"histogram_stddev", kArgs<kVector>, 0, kVector, kNotYet},
-    {"histogram_stdvar", kArgs<kVector>, 0, kVector, kNotYet},
-    {"histogram_sum", kArgs<kVector>, 0, kVector, kNotYet},
+    {"histogram_stddev", kArgs<kVector>, 0, kVector},
+    {"histogram_stdvar", kArgs<kVector>, 0, kVector},
+    {"histogram_sum", kArgs<kVector>, 0, kVector},
     {"hour", kArgs<kVector>, kOneOptional},
     {"idelta", kArgs<kMatrix>},
     {"increase", kArgs<kMatrix>},
@@ -95,7 +94,7 @@ constexpr FunctionSpec kFunctions[] = {
     {"sort_desc", kArgs<kVector>},
     {"sqrt", kArgs<kVector>},
     {"start", kArgs<>, 0, kScalar},
-    {"start_timestamp", kArgs<kVector>, 0, kVector, kNotYet},
+    {"start_timestamp", kArgs<kVector>, 0, kVector},
     {"stddev_over_time", kArgs<kMatrix>},
     {"stdvar_over_time", kArgs<kMatrix>},
     {"step", kArgs<>, 0, kScalar},

@@ -15,7 +15,6 @@ struct FunctionSpec {
   /// N > 0, any number of times when -1: `round` has 1 or 2 arguments, `label_join` 3 or more.
   int variadic = 0;
   ValueType return_type = ValueType::instant_vector;
-  bool implemented = true;  ///< false: parsed, then refused by name when evaluated
 };
 
 /// Every function of Prometheus 3.14, or null for a name that is none.

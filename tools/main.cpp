@@ -22,6 +22,7 @@ constexpr Subcommand kSubcommands[] = {
     {"query", pipit::run_query, "ask a server a PromQL query: pipit query 'up'"},
     {"check", pipit::run_check, "check files: pipit check config prometheus.yml"},
     {"tsdb", pipit::run_tsdb, "look into the data folder: pipit tsdb analyze"},
+    {"test", pipit::run_test, "run test scripts: pipit test promql FILE..."},
 };
 
 void print_help() {
@@ -40,7 +41,7 @@ const Subcommand* find_subcommand(std::string_view name) {
 }
 
 int unknown_subcommand(std::string_view name) {
-  static constexpr std::string_view kNames[] = {"serve", "query", "check", "tsdb", "help"};
+  static constexpr std::string_view kNames[] = {"serve", "query", "check", "tsdb", "test", "help"};
   std::fprintf(stderr, "pipit: unknown subcommand \"%s\"%s\nTry pipit --help.\n", std::string(name).c_str(),
                pipit::suggestion(name, kNames).c_str());
   return kWrongUsage;

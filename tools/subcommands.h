@@ -8,5 +8,6 @@ int run_serve(int argc, char** argv);
 int run_query(int argc, char** argv);
 int run_check(int argc, char** argv);
 int run_tsdb(int argc, char** argv);
+int run_test(int argc, char** argv);
 
 }  // namespace pipit
