@@ -201,6 +201,40 @@ bool read_tokens(std::string_view tokens, T* out, std::size_t count, T first, Ta
   return reader.done();
 }
 
+/// The last integer of a list of tokens: how far it is from the first, unless an escape holds it.
+struct NewestToken {
+  std::uint64_t distance = 0;
+  std::optional<std::uint64_t> escape;
+};
+
+/// With `absolute` the integers are counted on from an escape. False when the tokens are damaged.
+bool read_newest_token(std::string_view tokens, std::uint64_t count, bool absolute, NewestToken& newest) {
+  ByteReader reader(tokens);
+  while (!reader.done()) {
+    std::uint64_t token;
+    std::uint64_t integers = 1;
+    if (!reader.varint(token)) return false;
+    if (token > kTokenEscape) {
+      newest.distance += unzigzag(token - kTokenDeltaBase);
+      newest.escape.reset();
+    } else if (token == kTokenRun) {
+      if (!reader.varint(integers) || integers > count) return false;
+      integers += kMinRun;
+    } else if (token == kTokenEscape) {
+      std::uint64_t bits;
+      if (!reader.fixed64(bits)) return false;
+      if (absolute) {
+        newest.distance = bits;
+      } else {
+        newest.escape = bits;
+      }
+    }
+    if (integers > count) return false;
+    count -= integers;
+  }
+  return true;
+}
+
 bool decode_times(const ChunkHeader& header, ByteReader& body, TimestampMs* out) {
   const auto span = static_cast<std::uint64_t>(header.end) - static_cast<std::uint64_t>(header.start);
   if ((header.layout & kListedTimes) == 0) {
@@ -248,6 +282,42 @@ bool decode_decimals(std::string_view body, std::uint32_t count, bool with_unit,
     return from_decimal(static_cast<std::int64_t>(n += delta * unit), scale);
   };
   return read_tokens<double>(tokens, out, count, first, take, escape);
+}
+
+bool newest_decimal(std::string_view body, std::uint32_t count, bool with_unit, double& value) {
+  ByteReader reader(body);
+  std::uint8_t scale;
+  std::uint64_t unit = 1;
+  std::uint64_t base = 0;
+  if (!reader.byte(scale) || scale > kMaxDecimalScale) return false;
+  if (with_unit && (!reader.varint(unit) || !reader.varint(base))) return false;
+  NewestToken newest;
+  if (!read_newest_token(reader.rest(), count, false, newest)) return false;
+  const std::uint64_t n = unzigzag(base) + newest.distance * unit;
+  value = newest.escape ? std::bit_cast<double>(*newest.escape) : from_decimal(static_cast<std::int64_t>(n), scale);
+  return true;
+}
+
+bool read_newest(const ChunkHeader& header, std::string_view body, double& value) {
+  switch (static_cast<ValueEncoding>(header.layout & 0x0f)) {
+    case ValueEncoding::decimal:
+      return newest_decimal(body, header.count, false, value);
+    case ValueEncoding::decimal_unit:
+      return newest_decimal(body, header.count, true, value);
+    case ValueEncoding::bits: {
+      NewestToken newest;
+      if (!read_newest_token(body, header.count, true, newest)) return false;
+      value = std::bit_cast<double>(newest.distance);
+      return true;
+    }
+    case ValueEncoding::packed:
+      return read_packed_newest(body, header.count, value);
+    case ValueEncoding::raw:
+      if (body.size() != header.count * sizeof(double)) return false;
+      std::memcpy(&value, body.data() + body.size() - sizeof value, sizeof value);
+      return true;
+  }
+  return false;
 }
 
 std::optional<ChunkSummary> summarize(std::span<const double> values) {
@@ -376,6 +446,15 @@ Status decode_chunk(std::string_view chunk, TimestampMs start, std::vector<Times
   auto header = read_chunk_header(chunk, start);
   if (!header.ok()) return header.error();
   return decode_chunk(*header, times, values);
+}
+
+Result<double> newest_value(const ChunkHeader& header) {
+  ByteReader body(header.body);
+  std::string_view times;
+  double value;
+  const bool good = (header.layout & kListedTimes) == 0 || body.text(times);
+  if (!good || !read_newest(header, body.rest(), value)) return damaged("its newest sample can't be read");
+  return value;
 }
 
 Result<std::optional<ChunkSummary>> summarize_chunk(const ChunkHeader& header) {

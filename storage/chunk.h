@@ -75,6 +75,10 @@ Status decode_chunk(const ChunkHeader& header, std::vector<TimestampMs>& times, 
 Status decode_chunk(std::string_view chunk, TimestampMs start, std::vector<TimestampMs>& times,
                     std::vector<double>& values);
 
+/// The value of the sample at the chunk's end, as decode_chunk has it, at a fraction of the time: merged chunks say it,
+/// in others tokens are added up. Errors: internal when the bytes are damaged.
+Result<double> newest_value(const ChunkHeader& header);
+
 /// Empty when a number that isn't plain is among the values (NaN, an infinity, -0, or a decimal too long for the
 /// others' scale) or nothing but stale markers. Errors: internal when the bytes are damaged.
 Result<std::optional<ChunkSummary>> summarize_chunk(const ChunkHeader& header);

@@ -91,24 +91,33 @@ Result<rocksdb::Iterator*> ChunkReader::place(const Source& source, SeriesId id)
 template <class Visit>
 Status ChunkReader::visit_chunks(SeriesId id, Visit visit) {
   for (const Source& source : sources_) {
-    auto placed = place(source, id);
-    if (!placed.ok()) return placed.error();
-    rocksdb::Iterator& it = **placed;
-    for (; it.Valid(); it.Next()) {
-      ChunkKey key;
-      if (!parse_chunk_key(view(it.key()), key)) return internal_error("the chunks are damaged: a key");
-      if (key.id != id || key.partition != source.partition || key.start > max_time_) break;
-      auto go_on = visit(key, view(it.value()));
-      if (!go_on.ok()) return go_on.error();
-      if (!*go_on) {
-        source.walker->placed = false;
-        return {};
-      }
-    }
-    if (!it.Valid() && !it.status().ok()) return core_.database().error(it.status(), "read");
-    source.walker->target.append(kChunkKeyBytes, '\xff');  // it has left the series' first chunk behind
+    auto go_on = visit_source(source, id, visit);
+    if (!go_on.ok()) return go_on.error();
+    if (!*go_on) return {};
   }
   return {};
+}
+
+/// The same for those of one source. False when `visit` stopped it.
+template <class Visit>
+Result<bool> ChunkReader::visit_source(const Source& source, SeriesId id, Visit visit) {
+  auto placed = place(source, id);
+  if (!placed.ok()) return placed.error();
+  rocksdb::Iterator& it = **placed;
+  for (; it.Valid(); it.Next()) {
+    ChunkKey key;
+    if (!parse_chunk_key(view(it.key()), key)) return internal_error("the chunks are damaged: a key");
+    if (key.id != id || key.partition != source.partition || key.start > max_time_) break;
+    auto go_on = visit(key, view(it.value()));
+    if (!go_on.ok()) return go_on.error();
+    if (!*go_on) {
+      source.walker->placed = false;
+      return false;
+    }
+  }
+  if (!it.Valid() && !it.status().ok()) return core_.database().error(it.status(), "read");
+  source.walker->target.append(kChunkKeyBytes, '\xff');  // it has left the series' first chunk behind
+  return true;
 }
 
 Status ChunkReader::read(SeriesId id, std::vector<TimestampMs>& times, std::vector<double>& values) {
@@ -127,6 +136,53 @@ Status ChunkReader::read(SeriesId id, std::vector<TimestampMs>& times, std::vect
     if (status.ok()) status = append_chunk(chunk, start, min_time_, times, values);
   }
   return status;
+}
+
+/// Day by day from the newest on, as a chunk never leaves its day.
+Result<bool> ChunkReader::read_newest(SeriesId id, TimestampMs& time, double& value) {
+  for (std::size_t end = sources_.size(); end > 0;) {
+    std::size_t begin = end - 1;
+    while (begin > 0 && sources_[begin - 1].partition == sources_[begin].partition) --begin;
+    Newest newest;
+    Newest newest_late;
+    for (std::size_t i = begin; i < end; ++i) {
+      auto visited = visit_source(sources_[i], id, [&](const ChunkKey& key, std::string_view chunk) -> Result<bool> {
+        Status status = look_for_newer(chunk, key.start, key.late == 0 ? newest : newest_late);
+        if (!status.ok()) return status.error();
+        return true;
+      });
+      if (!visited.ok()) return visited;
+    }
+    if (newest_late.time > newest.time) newest = newest_late;
+    if (newest.time != kMinTimestamp) {
+      time = newest.time;
+      value = newest.value;
+      return true;
+    }
+    end = begin;
+  }
+  return false;
+}
+
+/// Of two samples with one time the first stays, as for `append_chunk`.
+Status ChunkReader::look_for_newer(std::string_view chunk, TimestampMs start, Newest& newest) {
+  auto header = read_chunk_header(chunk, start);
+  if (!header.ok()) return header.error();
+  if (header->end < min_time_ || header->end <= newest.time) return {};
+  if (header->end <= max_time_) {
+    auto value = newest_value(*header);
+    if (!value.ok()) return value.error();
+    newest = {header->end, *value};
+    return {};
+  }
+  times_.clear();
+  values_.clear();
+  if (Status status = decode_chunk(*header, times_, values_); !status.ok()) return status;
+  const auto beyond = std::upper_bound(times_.begin(), times_.end(), max_time_);
+  if (beyond == times_.begin()) return {};
+  const auto at = static_cast<std::size_t>(beyond - times_.begin()) - 1;
+  if (times_[at] >= min_time_ && times_[at] > newest.time) newest = {times_[at], values_[at]};
+  return {};
 }
 
 Result<bool> ChunkReader::has(SeriesId id) {

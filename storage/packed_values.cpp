@@ -412,6 +412,16 @@ bool decode_packed_values(std::string_view body, std::uint32_t count, double* ou
   });
 }
 
+bool read_packed_newest(std::string_view body, std::uint32_t count, double& value) {
+  ByteReader reader(body);
+  Head head;
+  if (!read_head(reader, count, head)) return false;
+  value = head.value(head.last);
+  return read_exceptions(reader, head, count, [&](std::uint64_t at, std::uint64_t length, std::uint64_t bits) {
+    if (at + length == count) value = std::bit_cast<double>(bits);
+  });
+}
+
 bool read_packed_summary(std::string_view body, std::uint32_t count, std::optional<ChunkSummary>& summary) {
   ByteReader reader(body);
   Head head;

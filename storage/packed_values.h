@@ -57,6 +57,9 @@ bool exact_sum(const ChunkSummary& summary);
 /// Writes exactly `count` values; false when the bytes are damaged.
 bool decode_packed_values(std::string_view body, std::uint32_t count, double* out);
 
+/// The last of the values. False when the bytes are damaged.
+bool read_packed_newest(std::string_view body, std::uint32_t count, double& value);
+
 /// False when the bytes are damaged; `summary` is empty when there is none.
 bool read_packed_summary(std::string_view body, std::uint32_t count, std::optional<ChunkSummary>& summary);
 

@@ -206,20 +206,19 @@ Result<bool> StoreCursor::next() {
 Status StoreCursor::read_samples() {
   first_ = 0;
   size_ = 0;
-  if (newest_only_ && !tombstones_) {
-    times_.resize(1);
-    values_.resize(1);
-    if (core_.newest_in_head(walk_.id(), walk_.slot(), min_time_, max_time_, times_[0], values_[0])) {
-      size_ = 1;
-      return {};
-    }
+  const DeletedIntervals* deleted = nullptr;
+  if (tombstones_) {
+    auto found = tombstones_->find(walk_.id());
+    if (!found.ok()) return found.error();
+    if (!(*found)->empty()) deleted = *found;
+  }
+  if (newest_only_ && deleted == nullptr) {
+    auto done = read_newest();
+    if (!done.ok()) return done.error();
+    if (*done) return {};
   }
   Status status = pipit::read_samples(core_, walk_, chunks_, min_time_, max_time_, head_, times_, values_);
-  if (status.ok() && tombstones_ && !times_.empty()) {
-    auto deleted = tombstones_->find(walk_.id());
-    if (!deleted.ok()) return deleted.error();
-    drop_deleted(**deleted, times_, values_);
-  }
+  if (status.ok() && deleted != nullptr) drop_deleted(*deleted, times_, values_);
   if (!status.ok() || times_.empty()) return status;
   std::size_t end = times_.size();
   if (times_.front() < min_time_) {
@@ -230,6 +229,23 @@ Status StoreCursor::read_samples() {
   }
   size_ = end > first_ ? end - first_ : 0;
   return {};
+}
+
+Result<bool> StoreCursor::read_newest() {
+  times_.resize(1);
+  values_.resize(1);
+  if (core_.newest_in_head(walk_.id(), walk_.slot(), min_time_, max_time_, times_[0], values_[0])) {
+    size_ = 1;
+    return true;
+  }
+  core_.copy_head(walk_.id(), walk_.slot(), min_time_, max_time_, head_);
+  if (!head_.pieces.empty()) return false;
+  if (head_.stored_min > max_time_ || head_.stored_max < min_time_) return true;
+  chunks_.refresh(head_.departures);
+  auto found = chunks_.read_newest(walk_.id(), times_[0], values_[0]);
+  if (!found.ok()) return found;
+  size_ = *found ? 1 : 0;
+  return true;
 }
 
 }  // namespace pipit

@@ -87,6 +87,8 @@ class StoreCursor final : public SeriesCursor {
 
  private:
   Status read_samples();
+  /// Reads the newest sample if that takes no other one. False when it does.
+  Result<bool> read_newest();
 
   const StoreCore& core_;
   TimestampMs min_time_;

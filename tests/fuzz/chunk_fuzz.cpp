@@ -34,7 +34,10 @@ void decode_anything(std::string_view bytes) {
     require(times.size() == values.size() && !times.empty());
     require(std::adjacent_find(times.begin(), times.end(), std::greater_equal<>()) == times.end());
   }
-  if (const auto header = read_chunk_header(bytes, 1000); header.ok()) (void)summarize_chunk(*header).ok();
+  if (const auto header = read_chunk_header(bytes, 1000); header.ok()) {
+    (void)summarize_chunk(*header).ok();
+    (void)newest_value(*header).ok();
+  }
   // What follows the header of a packed chunk, so that the fuzzer needs not find the header first.
   if (bytes.size() > 3) {
     const auto count = static_cast<std::uint32_t>(
@@ -96,7 +99,9 @@ void round_trip(std::string_view bytes) {
   const std::string merged = encode_merged_chunk(times, values, encoder);
   require(decode_chunk(merged, times[0], read_times, read_values).ok());
   require(read_times == times && same_bits(read_values, values));
-  require(summarize_chunk(read_chunk_header(merged, times[0]).value()).ok());
+  const ChunkHeader header = read_chunk_header(merged, times[0]).value();
+  require(summarize_chunk(header).ok());
+  require(std::bit_cast<std::uint64_t>(newest_value(header).value()) == std::bit_cast<std::uint64_t>(values.back()));
   OpenChunk open;
   for (std::size_t i = 0; i < times.size(); ++i) open.append(times[i], values[i]);
   std::string copy;

@@ -66,6 +66,17 @@ void expect_summary(const std::string& chunk, const Samples& samples) {
   }
 }
 
+/// The last sample comes out of a chunk by itself as it does with the others.
+void expect_newest(const std::string& chunk, const Samples& samples) {
+  const auto header = read_chunk_header(chunk, samples.times.front());
+  ASSERT_TRUE(header.ok());
+  ASSERT_EQ(header->end, samples.times.back());
+  const auto newest = newest_value(*header);
+  ASSERT_TRUE(newest.ok()) << newest.error().message;
+  ASSERT_EQ(std::bit_cast<std::uint64_t>(*newest), std::bit_cast<std::uint64_t>(samples.values.back()))
+      << "encoding " << int{header->layout};
+}
+
 /// Both ways into the format, sealed at once and grown sample by sample, give back the same bits.
 void expect_round_trip(const Samples& samples) {
   PackedValuesEncoder encoder;
@@ -75,6 +86,7 @@ void expect_round_trip(const Samples& samples) {
     ASSERT_EQ(back.times, samples.times);
     ASSERT_EQ(bits_of(back.values), bits_of(samples.values));
     expect_summary(chunk, samples);
+    expect_newest(chunk, samples);
   }
 
   OpenChunk open;
@@ -94,6 +106,7 @@ void expect_round_trip(const Samples& samples) {
   const Samples from_seal = decode(open.seal(), first);
   ASSERT_EQ(bits_of(from_copy.values), bits_of(from_seal.values));
   ASSERT_EQ(from_copy.times, from_seal.times);
+  expect_newest(copy, from_copy);
   grown.times.insert(grown.times.end(), from_seal.times.begin(), from_seal.times.end());
   grown.values.insert(grown.values.end(), from_seal.values.begin(), from_seal.values.end());
   ASSERT_EQ(grown.times, samples.times);
@@ -227,7 +240,10 @@ TEST(Chunk, DamagedBytesAreErrorsOrOtherSamplesButNeverHarm) {
     } else {
       EXPECT_TRUE(out.times.empty());
     }
-    if (const auto header = read_chunk_header(bad, 0); header.ok()) (void)summarize_chunk(*header).ok();
+    if (const auto header = read_chunk_header(bad, 0); header.ok()) {
+      (void)summarize_chunk(*header).ok();
+      (void)newest_value(*header).ok();
+    }
   }
 }
 
@@ -287,6 +303,7 @@ TEST(Chunk, RoundTripsPackedRuns) {
     ASSERT_EQ(back.times, samples.times);
     ASSERT_EQ(bits_of(back.values), bits_of(samples.values)) << "kind " << kind;
     expect_summary(chunk, samples);
+    expect_newest(chunk, samples);
     if (HasFatalFailure()) FAIL() << "in round " << round << ", values of kind " << kind;
   }
   EXPECT_GE(forms.size(), 5u) << "not all forms were tried";
