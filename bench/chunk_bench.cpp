@@ -112,9 +112,10 @@ void BM_Append(benchmark::State& state) {
   const auto values = values_of(static_cast<int>(state.range(0)));
   std::size_t bytes = 0;
   for (auto _ : state) {
+    TimeTracks tracks;
     OpenChunk open;
     for (int i = 0; i < kSamples; ++i)
-      open.append(times[static_cast<std::size_t>(i)], values[static_cast<std::size_t>(i)]);
+      open.append(times[static_cast<std::size_t>(i)], values[static_cast<std::size_t>(i)], tracks);
     bytes = open.heap_bytes();
   }
   count(state, bytes);

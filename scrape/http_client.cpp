@@ -127,7 +127,9 @@ class Fetcher final : public HttpFetcher, public std::enable_shared_from_this<Fe
     deadline_.async_wait([self = shared_from_this(), run = ++run_](const error_code& ec) {
       if (!ec && run == self->run_) self->fail_get("context deadline exceeded", ErrorKind::timeout);
     });
+    starting_ = true;
     start_hop();
+    starting_ = false;
   }
 
   void cancel() override {
@@ -478,7 +480,10 @@ class Fetcher final : public HttpFetcher, public std::enable_shared_from_this<Fe
     if (close_after_) close();
     auto done = std::move(done_);
     done_ = nullptr;
-    // Never from within fetch().
+    if (!starting_) {  // at once: a page that waited for its turn would be in memory beside those that come
+      done(std::move(result));
+      return;
+    }
     asio::post(shared_.io, [done = std::move(done), result = std::make_shared<FetchResult>(std::move(result)),
                             self = shared_from_this(), run = run_] {
       if (run == self->run_) {
@@ -550,6 +555,7 @@ class Fetcher final : public HttpFetcher, public std::enable_shared_from_this<Fe
   int redirects_ = 0;
   bool reused_ = false;
   bool answered_ = false;     ///< a byte of the answer has come
+  bool starting_ = false;     ///< within fetch(), whose caller does not expect the end yet
   bool close_after_ = false;  ///< the connection can't be used again
 };
 

@@ -92,9 +92,9 @@ std::vector<rocksdb::ColumnFamilyDescriptor> column_families(std::size_t cache_b
   chunks.sst_partitioner_factory = rocksdb::NewSstPartitionerFixedPrefixFactory(kPartitionBytes);
   auto index = family_options(cache, 4 << 10);
   index.merge_operator = std::make_shared<PostingsMerge>();
-  // Each new series asks for its hash, in vain.
+  // Each new series asks for its hash, in vain. With fewer bits the false alarms alone would fill the cache.
   auto* table = index.table_factory->GetOptions<rocksdb::BlockBasedTableOptions>();
-  table->filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table->filter_policy.reset(rocksdb::NewBloomFilterPolicy(16));
   const auto plain = family_options(cache, 8 << 10);
   return {{kFamilies[0], plain}, {kFamilies[1], chunks}, {kFamilies[2], plain},  {kFamilies[3], index},
           {kFamilies[4], plain}, {kFamilies[5], anchor}, {kFamilies[6], anchor}, {kFamilies[7], merged_options(cache)}};

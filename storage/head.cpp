@@ -123,7 +123,7 @@ void Head::append(Slot slot, TimestampMs time, double value, Epoch epoch) {
   if (entry.epoch == epoch && same_partition && open.append_repeated(time, value)) return;
   if (!open.empty() && (entry.epoch != epoch || open.full() || !same_partition)) seal(slot);
   const std::size_t before = open.heap_bytes();
-  open.append(time, value);
+  open.append(time, value, tracks_);
   chunk_bytes_ += open.heap_bytes() - before;
   entry.epoch = epoch;
   entry.touched = epoch;
@@ -209,7 +209,7 @@ std::vector<Head::Member> Head::members(std::uint32_t metric) const {
 std::uint64_t Head::bytes() const {
   constexpr std::size_t kMapNode = 64;
   return blocks_.size() * kBlock * sizeof(HeadSeries) + table_.size() * sizeof(Slot) + series_ * sizeof(Member) +
-         members_.size() * kMapNode + chunk_bytes_;
+         members_.size() * kMapNode + chunk_bytes();
 }
 
 }  // namespace pipit

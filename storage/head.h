@@ -113,7 +113,7 @@ class Head {
   std::uint64_t series() const { return series_; }
   std::uint64_t samples() const { return samples_; }
   /// Of open and sealed chunks.
-  std::uint64_t chunk_bytes() const { return chunk_bytes_; }
+  std::uint64_t chunk_bytes() const { return chunk_bytes_ + tracks_.bytes(); }
   /// All of the head.
   std::uint64_t bytes() const;
 
@@ -126,6 +126,7 @@ class Head {
   void remove_hash(Slot slot);
   void rebuild_table(std::size_t size);
 
+  TimeTracks tracks_;
   std::vector<std::unique_ptr<HeadSeries[]>> blocks_;
   std::vector<Slot> free_;
   Slot slots_ = 0;
@@ -144,7 +145,7 @@ class Head {
   TimestampMs partition_begin_ = 0;  // of the partition that the newest append went to
   std::uint64_t series_ = 0;
   std::uint64_t samples_ = 0;
-  std::uint64_t chunk_bytes_ = 0;
+  std::uint64_t chunk_bytes_ = 0;  // but for the tracks
 };
 
 }  // namespace pipit

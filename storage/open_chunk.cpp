@@ -5,6 +5,7 @@
 #include <limits>
 #include <new>
 #include <utility>
+#include <vector>
 
 #include "storage/chunk.h"
 #include "storage/coding.h"
@@ -19,14 +20,14 @@ constexpr std::uint64_t kMaxInterval = std::numeric_limits<std::uint32_t>::max()
 
 }  // namespace
 
-void OpenChunk::append(TimestampMs time, double value) {
+void OpenChunk::append(TimestampMs time, double value, TimeTracks& tracks) {
   if (count_ == 0) return start(time, value);
   if (std::bit_cast<std::uint64_t>(value) == last_bits_) {
     ++run_;
   } else {
     append_changed(value);  // before the time, as it may read the samples so far
   }
-  append_time(time);
+  append_time(time, tracks);
   ++count_;
 }
 
@@ -44,32 +45,16 @@ void OpenChunk::start(TimestampMs time, double value) {
   count_ = 1;
 }
 
-void OpenChunk::append_time(TimestampMs time) {
+void OpenChunk::append_time(TimestampMs time, TimeTracks& tracks) {
   const std::uint64_t step = static_cast<std::uint64_t>(time) - static_cast<std::uint64_t>(last_time_);
   last_time_ = time;
-  if (!listed_) {
-    if (step == interval_ && count_ > 1) return;
-    if (count_ == 1 && step <= kMaxInterval) {
-      interval_ = static_cast<std::uint32_t>(step);
-      return;
-    }
-    listed_ = std::make_unique<ListedTimes>();
-    if (count_ > 1) {
-      std::uint8_t buffer[kMaxTokenBytes];
-      const auto* end = write_delta(buffer, interval_, interval_);
-      listed_->tokens.assign(static_cast<const std::uint8_t*>(buffer), end);
-      listed_->step = interval_;
-      listed_->run = count_ - 2;
-    }
+  if (track_) {
+    tracks.append(track_, count_, time);
+  } else if (count_ == 1 && step <= kMaxInterval) {
+    interval_ = static_cast<std::uint32_t>(step);
+  } else if (step != interval_ || count_ == 1) {
+    track_ = tracks.leave_schedule(first_time_, interval_, count_, time);
   }
-  if (step == listed_->step) {
-    ++listed_->run;
-    return;
-  }
-  std::uint8_t buffer[kMaxTokenBytes];
-  const auto* end = write_delta(write_run(buffer, std::exchange(listed_->run, 0)), step - listed_->step, step);
-  listed_->tokens.insert(listed_->tokens.end(), static_cast<const std::uint8_t*>(buffer), end);
-  listed_->step = step;
 }
 
 void OpenChunk::append_changed(double value) {
@@ -156,12 +141,14 @@ void OpenChunk::append_token(const std::uint8_t* token, std::size_t size) {
 void OpenChunk::copy_to(std::string& out) const {
   out += static_cast<char>(kFloatChunk);
   const auto encoding = scale_ < 0 ? ValueEncoding::bits : ValueEncoding::decimal;
-  out += static_cast<char>(static_cast<std::uint8_t>(encoding) | (listed_ ? kListedTimes : 0));
+  out += static_cast<char>(static_cast<std::uint8_t>(encoding) | (track_ ? kListedTimes : 0));
   put_varint(out, count_);
   put_varint(out, static_cast<std::uint64_t>(last_time_) - static_cast<std::uint64_t>(first_time_));
-  if (listed_) {
-    put_varint(out, listed_->tokens.size());
-    out.append(reinterpret_cast<const char*>(listed_->tokens.data()), listed_->tokens.size());
+  if (track_) {
+    std::string tokens;
+    track_->put_tokens(tokens, count_);
+    put_varint(out, tokens.size());
+    out += tokens;
   }
   if (scale_ >= 0) out += static_cast<char>(scale_);
   out.append(reinterpret_cast<const char*>(data()), value_size_);
@@ -171,7 +158,7 @@ std::string OpenChunk::seal() {
   std::string chunk;
   copy_to(chunk);
   // Too short for another encoding to gain anything.
-  if (value_size_ <= 4 && !listed_) return chunk;
+  if (value_size_ <= 4 && !track_) return chunk;
   std::vector<TimestampMs> times;
   std::vector<double> values;
   (void)decode_chunk(chunk, first_time_, times, values);
@@ -183,17 +170,13 @@ std::string OpenChunk::seal() {
 
 void OpenChunk::clear() {
   release();
-  listed_.reset();
+  track_.reset();
   value_capacity_ = kInline;
   value_size_ = 0;
   count_ = 0;
   run_ = 0;
   interval_ = 0;
   escapes_ = 0;
-}
-
-std::size_t OpenChunk::listed_bytes() const {
-  return sizeof(ListedTimes) + listed_->tokens.capacity() + 2 * sizeof(void*);
 }
 
 void OpenChunk::release() {

@@ -2,16 +2,15 @@
 
 #include <bit>
 #include <cstdint>
-#include <memory>
 #include <string>
-#include <vector>
 
 #include "model/sample.h"
+#include "storage/time_track.h"
 
 namespace pipit {
 
 /// The newest samples of one series, encoded as they arrive, in 80 bytes plus what the values need: a series
-/// that does not change, on a regular schedule, needs nothing more.
+/// that does not change needs nothing more. Times off schedule are kept once for all series that share them.
 ///
 /// Its bytes are a chunk's (chunk.h) at any moment, except that the last runs are still counters.
 /// After `clear` it is empty but remembers the last sample, by which the next one is judged. Not thread-safe.
@@ -21,11 +20,11 @@ class OpenChunk {
   OpenChunk(OpenChunk&& other) = delete;
   ~OpenChunk() { release(); }
 
-  /// REQUIRES: empty(), or time > last_time() and !full().
-  void append(TimestampMs time, double value);
+  /// `tracks` outlives this object. REQUIRES: empty(), or time > last_time() and !full().
+  void append(TimestampMs time, double value, TimeTracks& tracks);
   /// The common case of `append`, the last value again and on schedule. False, and nothing done, when it is not that.
   bool append_repeated(TimestampMs time, double value) {
-    if (std::bit_cast<std::uint64_t>(value) != last_bits_ || count_ < 2 || listed_ || full()) return false;
+    if (std::bit_cast<std::uint64_t>(value) != last_bits_ || count_ < 2 || track_ || full()) return false;
     if (static_cast<std::uint64_t>(time) - static_cast<std::uint64_t>(last_time_) != interval_) return false;
     last_time_ = time;
     ++run_;
@@ -52,10 +51,8 @@ class OpenChunk {
   std::uint64_t last_bits() const { return last_bits_; }
   /// Of the decimals so far, or -1: a hint at how the next value can be written.
   int scale() const { return scale_; }
-  /// Bytes outside of this object.
-  std::size_t heap_bytes() const {
-    return (value_capacity_ > kInline ? value_capacity_ + sizeof(void*) : 0) + (listed_ ? listed_bytes() : 0);
-  }
+  /// Bytes outside of this object, but for the track of its times, which it shares.
+  std::size_t heap_bytes() const { return value_capacity_ > kInline ? value_capacity_ + sizeof(void*) : 0; }
 
   /// Keeps the encoded sizes below 64 KiB at the worst, and the time to decode an open chunk short.
   static constexpr std::uint32_t kMaxSamples = 2048;
@@ -63,14 +60,8 @@ class OpenChunk {
  private:
   static constexpr std::size_t kInline = 16;
 
-  struct ListedTimes {  // only when the schedule isn't regular
-    std::vector<std::uint8_t> tokens;
-    std::uint64_t step = 0;
-    std::uint64_t run = 0;
-  };
-
   void start(TimestampMs time, double value);
-  void append_time(TimestampMs time);
+  void append_time(TimestampMs time, TimeTracks& tracks);
   void append_changed(double value);
   void append_misfit(double value);
   /// Writes the samples so far and `value` anew, with another scale (-1 is bits).
@@ -79,14 +70,13 @@ class OpenChunk {
   void append_token(const std::uint8_t* token, std::size_t size);
   std::uint8_t* data() { return value_capacity_ > kInline ? heap_ : inline_; }
   const std::uint8_t* data() const { return value_capacity_ > kInline ? heap_ : inline_; }
-  std::size_t listed_bytes() const;
   void release();
 
   TimestampMs first_time_ = 0;
   TimestampMs last_time_ = kMinTimestamp;
   std::uint64_t last_bits_ = 0;
   std::uint64_t last_integer_ = 0;  // n of a decimal, or the bits
-  std::unique_ptr<ListedTimes> listed_;
+  TimeTracks::Track track_;         // only when the schedule isn't regular
   union {
     std::uint8_t inline_[kInline] = {};
     std::uint8_t* heap_;

@@ -24,7 +24,7 @@ struct StoreOptions {
   /// How long what was appended may wait until it is forced to the disk; 0 forces it before append returns.
   DurationMs log_sync_interval = 2000;
   /// RAM for the open chunks of the head before they are written out, in bytes.
-  std::size_t head_bytes = 32u << 20;
+  std::size_t head_bytes = 8u << 20;
   /// RAM for RocksDB's blocks and memtables together, in bytes.
   std::size_t cache_bytes = 8u << 20;
 };

@@ -102,8 +102,9 @@ void round_trip(std::string_view bytes) {
   const ChunkHeader header = read_chunk_header(merged, times[0]).value();
   require(summarize_chunk(header).ok());
   require(std::bit_cast<std::uint64_t>(newest_value(header).value()) == std::bit_cast<std::uint64_t>(values.back()));
+  TimeTracks tracks;
   OpenChunk open;
-  for (std::size_t i = 0; i < times.size(); ++i) open.append(times[i], values[i]);
+  for (std::size_t i = 0; i < times.size(); ++i) open.append(times[i], values[i], tracks);
   std::string copy;
   open.copy_to(copy);
   for (const std::string& chunk : {copy, open.seal()}) {

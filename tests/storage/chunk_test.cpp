@@ -89,6 +89,7 @@ void expect_round_trip(const Samples& samples) {
     expect_newest(chunk, samples);
   }
 
+  TimeTracks tracks;
   OpenChunk open;
   Samples grown;
   for (std::size_t i = 0; i < samples.times.size(); ++i) {
@@ -97,7 +98,7 @@ void expect_round_trip(const Samples& samples) {
       decode_chunk(open.seal(), first, grown.times, grown.values).ok();
       open.clear();
     }
-    open.append(samples.times[i], samples.values[i]);
+    open.append(samples.times[i], samples.values[i], tracks);
   }
   std::string copy;
   open.copy_to(copy);
@@ -192,9 +193,43 @@ TEST(Chunk, RoundTripsTimesAtTheLimits) {
   }
 }
 
+TEST(Chunk, ChunksOfOneTargetShareTheirTimes) {
+  TimeTracks tracks;
+  std::array<OpenChunk, 40> all;
+  std::array<Samples, 40> expected;
+  std::minstd_rand random(7);
+  TimestampMs time = 1'700'000'000'000;
+  for (int scrape = 0; scrape < 400; ++scrape) {
+    time += scrape % 5 == 4 ? 1000 + static_cast<TimestampMs>(random() % 100) : 1000;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const bool misses = (i == 7 && scrape % 50 == 20) || (i == 8 && scrape > 300) || (i == 9 && scrape < 30);
+      if (misses) continue;
+      const double value = i % 3 == 0 ? scrape / 10.0 : 5;
+      all[i].append(time, value, tracks);
+      expected[i].times.push_back(time);
+      expected[i].values.push_back(value);
+    }
+    if (scrape % 61 != 0) continue;
+    for (std::size_t i = 0; i < all.size(); ++i) {  // in the middle of a chunk as well
+      if (all[i].empty()) continue;
+      std::string copy;
+      all[i].copy_to(copy);
+      ASSERT_EQ(decode(copy, all[i].first_time()).times, expected[i].times) << i;
+    }
+  }
+  EXPECT_LT(tracks.bytes(), 6000u);  // three tracks, where forty would be 20,000
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const Samples back = decode(all[i].seal(), all[i].first_time());
+    EXPECT_EQ(back.times, expected[i].times) << i;
+    EXPECT_EQ(back.values, expected[i].values) << i;
+    all[i].clear();
+  }
+}
+
 TEST(Chunk, UnchangingSeriesCostNothing) {
+  TimeTracks tracks;
   OpenChunk open;
-  for (int i = 0; i < 480; ++i) open.append(i * 15'000LL, 42.5);
+  for (int i = 0; i < 480; ++i) open.append(i * 15'000LL, 42.5, tracks);
   EXPECT_EQ(open.heap_bytes(), 0u);
   EXPECT_LE(open.seal().size(), 12u);
   EXPECT_LE(sizeof(OpenChunk), 80u);
