@@ -14,6 +14,13 @@ bool mask_any(const MaskWord* mask, std::size_t words) {
   return std::any_of(mask, mask + words, [](MaskWord w) { return w != 0; });
 }
 
+std::size_t mask_first(const MaskWord* mask, std::size_t words) {
+  for (std::size_t w = 0; w < words; ++w) {
+    if (mask[w] != 0) return w * 64 + static_cast<std::size_t>(std::countr_zero(mask[w]));
+  }
+  return words * 64;
+}
+
 std::size_t mask_count(const MaskWord* mask, std::size_t words) {
   std::size_t n = 0;
   for (std::size_t w = 0; w < words; ++w) n += static_cast<std::size_t>(std::popcount(mask[w]));

@@ -18,6 +18,8 @@ inline void mask_set(MaskWord* mask, std::size_t i) { mask[i >> 6] |= MaskWord{1
 inline void mask_clear(MaskWord* mask, std::size_t i) { mask[i >> 6] &= ~(MaskWord{1} << (i & 63)); }
 void mask_fill(MaskWord* mask, std::size_t steps);
 bool mask_any(const MaskWord* mask, std::size_t words);
+/// The first step that is set; past the last when none is.
+std::size_t mask_first(const MaskWord* mask, std::size_t words);
 std::size_t mask_count(const MaskWord* mask, std::size_t words);
 
 /// Calls `visit(step)` for every set bit, ascending.

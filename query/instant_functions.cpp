@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <numbers>
 
 namespace pipit {
 namespace {
@@ -144,8 +145,6 @@ struct NamedFunction {
   SampleFunction function;
 };
 
-constexpr double kDegreesPerRadian = 57.29577951308232;
-
 constexpr std::array<NamedFunction, 23> kMathFunctions = {{
     {"abs", [](double v) { return std::fabs(v); }},
     {"acos", [](double v) { return std::acos(v); }},
@@ -157,13 +156,13 @@ constexpr std::array<NamedFunction, 23> kMathFunctions = {{
     {"ceil", [](double v) { return std::ceil(v); }},
     {"cos", [](double v) { return std::cos(v); }},
     {"cosh", [](double v) { return std::cosh(v); }},
-    {"deg", [](double v) { return v * kDegreesPerRadian; }},
+    {"deg", [](double v) { return v * 180 / std::numbers::pi; }},
     {"exp", [](double v) { return std::exp(v); }},
     {"floor", [](double v) { return std::floor(v); }},
     {"ln", [](double v) { return std::log(v); }},
     {"log10", [](double v) { return std::log10(v); }},
     {"log2", [](double v) { return std::log2(v); }},
-    {"rad", [](double v) { return v / kDegreesPerRadian; }},
+    {"rad", [](double v) { return v * std::numbers::pi / 180; }},
     {"sgn", [](double v) { return v < 0 ? -1 : v > 0 ? 1 : v; }},
     {"sin", [](double v) { return std::sin(v); }},
     {"sinh", [](double v) { return std::sinh(v); }},

@@ -60,6 +60,7 @@ class MergeEqualRows : public Operator {
     while (input_->next(block)) {
       if (!store_) store_.emplace(context_, block.steps());
       for (std::size_t row = 0; row < block.rows(); ++row) {
+        if (!mask_any(block.mask(row), block.words())) continue;  // its drop_name must not count
         auto [place, is_new] = places.try_emplace(block.labels(row).labels, store_->size());
         if (is_new ? !store_->add(block, row) : !unite(store_->rows()[place->second], block, row)) return false;
       }
@@ -75,11 +76,14 @@ class MergeEqualRows : public Operator {
         return false;
       }
     }
+    // Whether the name stays is decided by the first sample, as upstream does.
+    if (mask_first(mask, block.words()) < mask_first(into.mask.data(), into.mask.size())) {
+      into.labels.drop_name = block.labels(row).drop_name;
+    }
     mask_for_each(mask, block.words(), [&](std::size_t i) {
       into.values[i] = block.values(row)[i];
       mask_set(into.mask.data(), i);
     });
-    into.labels.drop_name = into.labels.drop_name || block.labels(row).drop_name;
     return true;
   }
 

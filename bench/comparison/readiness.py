@@ -1,9 +1,9 @@
 """How long a program takes from the start of its process until it answers right and takes samples again."""
 import os
-import struct
 import time
 
 import harness
+import remote_write
 from servers import high_water_mark
 
 GIVE_UP_AFTER_SECONDS = 600
@@ -35,7 +35,7 @@ class Expectations:
         for question, answer in zip(self.questions, self.answers):
             poll(lambda: ask(server, *question) == answer, server, deadline, question)
             met.append(time.monotonic() - begin)
-        body = write_request(self.labels, 1.5, int(self.next_write * 1000))
+        body = remote_write.write_request([(self.labels, [(int(self.next_write * 1000), 1.5)])])
         self.next_write += 1
         poll(lambda: send(server, body), server, deadline, "remote write")
         return [*met, time.monotonic() - begin]
@@ -90,34 +90,6 @@ def ask(server, path, parameters):
 
 def send(server, body):
     """Whether a remote write was acknowledged; asserts that it is not refused for good."""
-    headers = {"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy",
-               "X-Prometheus-Remote-Write-Version": "0.1.0"}
-    reply = harness.request(server.url + server.program.write_path, body=body, headers=headers)
+    reply = remote_write.post(server.url + server.program.write_path, body)
     assert not 400 <= reply.status < 429, f"{server.program.name}: {reply.status} {reply.body[:300]}"
     return 200 <= reply.status < 300
-
-
-# ---- a remote write request of one sample ------------------------------------------------------------------------
-def write_request(labels, value, milliseconds):
-    series = b"".join(field(1, field(1, name.encode()) + field(2, label.encode()))
-                      for name, label in sorted(labels.items()))
-    sample = b"\x09" + struct.pack("<d", value) + b"\x10" + varint(milliseconds)
-    return snappy(field(1, series + field(2, sample)))
-
-
-def field(number, content):
-    return varint(number << 3 | 2) + varint(len(content)) + content
-
-
-def varint(value):
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes(out) + bytes([value])
-
-
-def snappy(data):
-    """Snappy's block format without any compression: one literal, whose length less one follows in two bytes."""
-    assert 0 < len(data) <= 65536
-    return varint(len(data)) + bytes([61 << 2]) + struct.pack("<H", len(data) - 1) + data

@@ -1,63 +1,15 @@
-"""The recorded pages of an exporter: found or made, read, and how small their values could be."""
+"""The recorded pages of an exporter: parsed, and how small their values could be."""
 import decimal
 import functools
 import lzma
-import os
-import pathlib
-import subprocess
-import sys
-import tarfile
-import time
 
-import harness
-
-PAGES_TO_RECORD = 600
-SECONDS_BETWEEN_PAGES = 0.25
-
-
-def obtain(path, own_folder):
-    """`path` if there is such a recording; otherwise `own_folder`, with pages of a node exporter recorded if need be."""
-    if os.path.exists(path):
-        return path
-    folder = pathlib.Path(own_folder)
-    if not folder.exists():
-        print(f"There is no {path}: recording {PAGES_TO_RECORD} pages into {folder}", file=sys.stderr)
-        record(folder)
-    return str(folder)
-
-
-def record(folder):
-    unfinished = folder.with_name(folder.name + ".unfinished")
-    unfinished.mkdir(parents=True, exist_ok=True)
-    port = harness.free_port()
-    exporter = harness.Process([harness.peer("prometheus-node-exporter"), f"--web.listen-address=127.0.0.1:{port}"],
-                               os.devnull)
-    try:
-        url = f"http://127.0.0.1:{port}/metrics"
-        harness.wait_until(lambda: answers(url), "the node exporter answers")
-        for number in range(PAGES_TO_RECORD):
-            (unfinished / f"{number:05}.prom").write_bytes(harness.request(url).body)
-            time.sleep(SECONDS_BETWEEN_PAGES)
-    finally:
-        exporter.kill()
-    unfinished.rename(folder)
-
-
-def answers(url):
-    try:
-        return harness.request(url).status == 200
-    except OSError:
-        return False
+import recorded_pages
 
 
 @functools.lru_cache(maxsize=1)
 def pages(path):
     """All pages in order, each as [(series as the page has it, text of the value)]."""
-    if os.path.isdir(path):
-        return [parse(file.read_text()) for file in sorted(pathlib.Path(path).iterdir())]
-    with subprocess.Popen(["zstd", "-q", "-d", "--long=27", "-c", path], stdout=subprocess.PIPE) as unpacker:
-        with tarfile.open(fileobj=unpacker.stdout, mode="r|") as archive:
-            return [parse(archive.extractfile(member).read().decode()) for member in archive if member.isfile()]
+    return [parse(text) for text in recorded_pages.texts(path)]
 
 
 def parse(page):

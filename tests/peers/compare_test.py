@@ -1,10 +1,10 @@
 """Pipit and Debian's Prometheus scrape the same history and must give the same answers."""
-import math
 import pathlib
 import time
 import unittest
 import urllib.parse
 
+import answers
 import harness
 import pages
 
@@ -126,53 +126,6 @@ def tearDownModule():
     history.close()
 
 
-def same_float(a, b):
-    a, b = float(a), float(b)
-    if math.isnan(a) or math.isnan(b):
-        return math.isnan(a) and math.isnan(b)
-    return a == b or (math.isfinite(a) and math.isfinite(b) and
-                      abs(a - b) <= RELATIVE_TOLERANCE * max(abs(a), abs(b)))
-
-
-def same_points(ours, theirs):
-    return len(ours) == len(theirs) and all(a[0] == b[0] and same_float(a[1], b[1]) for a, b in zip(ours, theirs))
-
-
-def series_of(data):
-    """(labels, points) of a vector or matrix, in the answer's order."""
-    return [(tuple(sorted(s["metric"].items())), s["values"] if "values" in s else [s["value"]]) for s in data["result"]]
-
-
-def difference(ours, theirs, ordered):
-    """None, or the first thing that differs between two answers."""
-    if ours["status"] != theirs["status"] or ours["status"] != "success":
-        return f"{summary(ours)} instead of {summary(theirs)}"
-    ours, theirs = ours["data"], theirs["data"]
-    if ours["resultType"] != theirs["resultType"]:
-        return f"{ours['resultType']} instead of {theirs['resultType']}"
-    if ours["resultType"] == "string":
-        return None if ours["result"] == theirs["result"] else f"{ours['result']} instead of {theirs['result']}"
-    if ours["resultType"] == "scalar":
-        return None if same_points([ours["result"]], [theirs["result"]]) else f"{ours['result']} instead of {theirs['result']}"
-    ours, theirs = series_of(ours), series_of(theirs)
-    if sorted(s[0] for s in ours) != sorted(s[0] for s in theirs):
-        extra = {s[0] for s in ours} - {s[0] for s in theirs}
-        missing = {s[0] for s in theirs} - {s[0] for s in ours}
-        return f"{len(ours)} series instead of {len(theirs)}; unexpected: {list(extra)[:3]}; missing: {list(missing)[:3]}"
-    if ordered and [s[0] for s in ours] != [s[0] for s in theirs]:
-        return f"order {[s[0] for s in ours]} instead of {[s[0] for s in theirs]}"
-    expected = dict(theirs)
-    for labels, points in ours:
-        if not same_points(points, expected[labels]):
-            different = [(a, b) for a, b in zip(points, expected[labels]) if a[0] != b[0] or not same_float(a[1], b[1])]
-            return f"{dict(labels)}: {len(points)} points instead of {len(expected[labels])}; differ: {different[:3]}"
-    return None
-
-
-def summary(answer):
-    return answer["status"] if answer["status"] == "success" else f"{answer.get('errorType')}: {answer.get('error')}"
-
-
 class QueryTest(unittest.TestCase):
     """One test a line of compare_queries.txt."""
 
@@ -191,7 +144,7 @@ class QueryTest(unittest.TestCase):
         if "invalid expression type" in b.get("error", "") and path == "query_range":
             self.assertEqual(a.get("errorType"), b["errorType"])
             return
-        self.assertIsNone(difference(a, b, ordered), f"{path} {ours} {times}")
+        self.assertIsNone(answers.difference(a, b, ordered, RELATIVE_TOLERANCE), f"{path} {ours} {times}")
 
 
 def lines_of(name):

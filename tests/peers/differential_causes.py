@@ -1,0 +1,93 @@
+"""Why Pipit may answer otherwise than Prometheus 2.42: a predicate for each documented change between 2.42 and 3.14.
+
+Each looks at the smallest subexpression that differs, with what its operands are on both sides, and holds only when the change
+explains all of the difference. Its first lines say what changed, and where that is written.
+"""
+import math
+import sys
+
+import answers
+from differential_minimise import Moment, TOLERANCE, differs
+from differential_rounding import different_values, follows, increase_of, is_rounding, values_of
+
+SAME_LABELSET = "vector cannot contain metrics with the same labelset"
+
+
+def cause_of(smallest):
+    """The name of what explains the difference, or None."""
+    return next((cause.__name__ for cause in CAUSES if cause(smallest)), None)
+
+
+def input_of(smallest):
+    """{labels: value} of the vector that a function or aggregation was given."""
+    return values_of(smallest.operands[-1].ours) if smallest.operands else {}
+
+
+def rounding(smallest):
+    """No change of meaning: other order of additions, compensated sums, another libm. differential_rounding.py has the bounds."""
+    return is_rounding(smallest)
+
+
+def delayed_name_removal(smallest):
+    """Names are dropped at the end of a query, and two series that only differ in it are an error only there. Source: 3.x's
+    feature flag promql-delayed-name-removal, which Pipit has always on."""
+    return smallest.ours["status"] == "success" and SAME_LABELSET in smallest.theirs.get("error", "")
+
+
+def rate_that_begins_at_zero(smallest):
+    """A gap before a counter's first sample is first cut to half an interval and then to where the counter was zero;
+    2.42 did it the other way round. Source: extrapolatedRate of 3.x."""
+    if smallest.expr.kind not in ("rate", "increase"):
+        return False
+    return follows(smallest, increase_of, lambda *given: increase_of(*given, zero_first=True))
+
+
+def pinned_prediction(smallest):
+    """2.42 lets the range of predict_linear(x[5m] @ t) move with the steps of a range query. Source: 3.x's engine, which reads
+    such a range at the first step only; functions.test of 3.x."""
+    moment = smallest.moment
+    return smallest.expr.kind == "predict_linear" and smallest.expr.children()[0].pinned and moment.times is not None and (
+        not differs(*Moment(moment.asker, moment.at, moment.fixed).both(smallest.expr)))
+
+
+def deviation_of_no_number(smallest):
+    """The deviation of a group with NaN or an infinity is NaN, also when that comes first in it. Source: aggregators.test of 3.x."""
+    different = different_values(smallest)
+    return smallest.expr.kind in ("stddev", "stdvar") and different and all(math.isnan(ours) for _, ours, _ in different) and any(
+        not math.isfinite(value) for value in input_of(smallest).values())
+
+
+def date_beyond_64_bits(smallest):
+    """The date of NaN, an infinity or a time that 64 bits of seconds do not hold is NaN here, and what the machine makes of the
+    conversion there. Source: Go's specification, conversions between numeric types."""
+    given = input_of(smallest)
+    return smallest.expr.kind in DATES and all(
+        math.isnan(ours) and not abs(given.get(labels, 0)) < 1e17 for labels, ours, _ in different_values(smallest) or [((), 0, 0)])
+
+
+def choice_among_equals(smallest):
+    """Which of several equal values topk keeps depends on the order of series, and that on the store. Source: none promises it."""
+    if smallest.expr.kind not in ("topk", "bottomk"):
+        return False
+    ours, theirs, given = values_of(smallest.ours), values_of(smallest.theirs), input_of(smallest)
+    swapped = [given[labels] for labels in ours.keys() ^ theirs.keys() if labels in given]
+    return len(ours) == len(theirs) and all(
+        answers.same_float(a, b, TOLERANCE) for a, b in zip(sorted_values(ours), sorted_values(theirs))) and all(
+        sum(answers.same_float(value, other, TOLERANCE) for other in given.values()) > 1 for value in swapped)
+
+
+def sorted_values(vector):
+    return sorted(vector.values(), key=lambda value: (math.isnan(value), value))
+
+
+def logarithm_of_subnormal(smallest):
+    """Below 2.3e-308 the logarithm of 2.42 is wrong, and so are powers. Source: Go's math.Log for amd64, in assembler."""
+    given = values_of(smallest.operands[0].ours) if smallest.operands else {}
+    different = different_values(smallest)
+    return smallest.expr.kind in ("ln", "log2", "log10", "^") and bool(different) and all(
+        0 < abs(given.get(labels, 0)) < sys.float_info.min for labels, _, _ in different)
+
+
+DATES = {"day_of_month", "day_of_week", "day_of_year", "days_in_month", "hour", "minute", "month", "year"}
+CAUSES = [delayed_name_removal, rate_that_begins_at_zero, pinned_prediction, deviation_of_no_number, date_beyond_64_bits,
+          logarithm_of_subnormal, choice_among_equals, rounding]
