@@ -49,7 +49,8 @@ struct Regression {
     return xy / xx;
   }
   double at(double x) const {
-    if (constant) return std::isinf(first_y) ? std::nan("") : first_y;
+    // The slope is 0, but not what it gives with NaN or an infinity.
+    if (constant) return first_y + slope() * x;
     return mean_y + slope() * (x - mean_x);
   }
 };

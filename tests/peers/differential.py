@@ -32,6 +32,7 @@ MAX_EXPLAINED_SHARE = 0.02
 WORKERS = os.cpu_count() or 1
 CHUNK = 50
 ASK_AGAIN = 10
+MANY_STEPS_SHARE = 0.05  # so many that a mask of them takes several words
 
 
 class Client:
@@ -78,8 +79,10 @@ class Question:
         # Mostly while there are samples, but also before them and after the last.
         self.at = differential_data.START + dice.randrange(-30, differential_data.SPAN_SECONDS + 400) + 0.5
         start = differential_data.START + dice.randrange(-60, differential_data.SPAN_SECONDS) + 0.5
-        step = dice.randrange(7, 100)
-        self.range = {"start": start, "end": start + step * dice.randrange(1, 14), "step": step}
+        step, steps = dice.randrange(7, 100), dice.randrange(1, 14)
+        if dice.random() < MANY_STEPS_SHARE:
+            step, steps = dice.randrange(1, 12), dice.randrange(60, 200)
+        self.range = {"start": start, "end": start + step * steps, "step": step}
 
 
 class Asker:
@@ -281,8 +284,17 @@ def show_question(judge, seed, index):
 
 def show(both):
     for name, answer in zip(("pipit", "prometheus"), both):
-        print(f"{name}: {json.dumps(answer, indent=1)}")
+        print(f"{name}: " + "\n  ".join(lines_of(answer)))
     return 1 if differs(*both) else 0
+
+
+def lines_of(answer):
+    if answer["status"] != "success":
+        return [answers.summary(answer)]
+    data = answer["data"]
+    if data["resultType"] in ("scalar", "string"):
+        return [str(data["result"])]
+    return [data["resultType"], *(f"{dict(labels)}: {points}" for labels, points in sorted(answers.series_of(data)))]
 
 
 if __name__ == "__main__":

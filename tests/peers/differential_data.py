@@ -4,6 +4,7 @@ The same in every run: times are fixed, and so a seed means the same expressions
 do; without them a node exporter is recorded). Samples lie at odd milliseconds and queries at half seconds with windows of
 whole seconds, so that no sample lies on an edge of a window or of the lookback.
 """
+import math
 import pathlib
 import random
 import re
@@ -140,6 +141,11 @@ def make_up(history, dice):
         sample("strange_bucket", k, le="wide", kind="shrinking")
         if 30 <= k < 35 or k == 80:
             sample("short_lived", float(k), at_k=str(k // 35))
+    # Many samples, in several chunks, of the shapes that chunks are encoded in.
+    for k in range(SPAN_SECONDS):
+        for shape, value in (("steady", 1000.0 + 3 * k), ("decimal", round(20 + 5 * math.sin(k / 50), 2)), ("double", dice.gauss(0, 1e-3)),
+                             ("constant", 42.0), ("resets", float(k % 400))):
+            history.add({"__name__": "dense", "job": "made", "instance": "m", "shape": shape}, (START + k) * 1000 + 733, value)
     for weight in range(12):
         for k in range(0, pages.PAGES, 3):
             history.add({"__name__": "weight", "job": "made", "instance": "m", "item": f"i{weight:02}", "parity": "even odd".split()[weight % 2]},

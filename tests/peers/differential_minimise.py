@@ -1,6 +1,6 @@
 """Shrinks a difference to the smallest subexpression that differs at one point in time."""
 import answers
-from promql_expression import OURS, THEIRS
+from promql_expression import NAME, OURS, THEIRS
 
 TOLERANCE = 1e-9
 
@@ -41,11 +41,31 @@ class Operand:
         self.same_bits = answers.difference(ours, theirs, False, None) is None
 
 
+def only(answer, labels):
+    """The series of a vector that has these labels, but for the name."""
+    result = [s for s in answer["data"]["result"] if nameless(tuple(sorted(s["metric"].items()))) == labels]
+    return {"status": "success", "data": {**answer["data"], "result": result}}
+
+
+def nameless(labels):
+    return tuple(pair for pair in labels if pair[0] != NAME)
+
+
 class Smallest:
     """A subexpression whose answers differ at `moment` while those of its operands do not, but for rounding."""
 
     def __init__(self, expr, moment, ours, theirs, operands):
         self.expr, self.moment, self.ours, self.theirs, self.operands = expr, moment, ours, theirs, operands
+
+    def split(self):
+        """One for each series that differs, when the answers are vectors of the same series."""
+        if any(a["status"] != "success" or a["data"]["resultType"] != "vector" for a in (self.ours, self.theirs)):
+            return []
+        vectors = [dict(answers.series_of(answer["data"])) for answer in (self.ours, self.theirs)]
+        if vectors[0].keys() != vectors[1].keys():
+            return []
+        return [Smallest(self.expr, self.moment, only(self.ours, nameless(labels)), only(self.theirs, nameless(labels)), self.operands)
+                for labels in vectors[0] if not answers.same_points(vectors[0][labels], vectors[1][labels], TOLERANCE)]
 
     def text(self):
         fixed = self.moment.fixed
@@ -99,7 +119,8 @@ def moments(expr, moment, ours, theirs):
         return []
     points = [{(labels, time): value for labels, of_series in answers.series_of(answer["data"]) for time, value in of_series}
               for answer in (ours, theirs)]
-    different = {point[1] for point in points[0].keys() | points[1].keys() if points[0].get(point) != points[1].get(point)}
+    different = {time for labels, time in points[0].keys() | points[1].keys()
+                 if not answers.same_float(points[0].get((labels, time), "NaN"), points[1].get((labels, time), "NaN"), TOLERANCE)}
     start, end = expr.window(moment.at, moment.fixed)
     steps = {"start": (start // expr.step + 1) * expr.step, "end": end // expr.step * expr.step, "step": expr.step}
     return [Moment(moment.asker, at, moment.fixed, steps) for at in sorted(different)[:3]]

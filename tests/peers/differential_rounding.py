@@ -7,8 +7,8 @@ import math
 import sys
 
 import answers
-from differential_minimise import TOLERANCE, differs
-from promql_expression import Expr, NAME, OURS, quote
+from differential_minimise import TOLERANCE, differs, nameless
+from promql_expression import Expr, OURS, quote
 
 # Of each operation of a sum, in units of the last place; both sides round, and some formulas take several steps a sample.
 ROUNDINGS_A_SAMPLE = 16
@@ -16,10 +16,6 @@ ROUNDINGS_A_SAMPLE = 16
 
 def is_rounding(smallest):
     return is_cancelled_sum(smallest) or is_small_difference(smallest) or is_amplified(smallest) or is_stepwise(smallest)
-
-
-def nameless(labels):
-    return tuple(pair for pair in labels if pair[0] != NAME)
 
 
 def values_of(answer):
