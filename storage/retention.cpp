@@ -30,8 +30,12 @@ Status StoreCore::apply_retention(TimestampMs now) {
       std::lock_guard head_lock(head_mutex_);
       newest = stored_.max;
     }
-    Status status = drop_before(keep_by_time(limits, retention_base(now, newest)));
-    if (!status.ok()) return status;
+    const Partition keep_from = keep_by_time(limits, retention_base(now, newest));
+    // What the limit of time has dropped can't come back; days that were dropped for their size can, with late samples.
+    if (!dropped_before_ || *dropped_before_ < keep_from) {
+      if (Status status = drop_before(keep_from); !status.ok()) return status;
+      dropped_before_ = keep_from;
+    }
   }
   return limits.bytes == 0 ? Status() : drop_by_size(limits);
 }
@@ -52,14 +56,12 @@ Status StoreCore::drop_by_size(const RetentionLimits& limits) {
   const Partition keep_from = keep_by_size(limits, days, total);
   if (days.empty() || keep_from == days.front().partition) return {};
   size_retentions_.add();
-  dropped_before_.reset();  // what came late into a day that was dropped goes too
   return drop_before(keep_from);
 }
 
 /// Forgets the days before `keep_from`: first the series that have samples in no other, then the days' lists, then
 /// the chunks. A run that ends early is made up for by the next one. REQUIRES: checkpoint_mutex_.
 Status StoreCore::drop_before(Partition keep_from) {
-  if (dropped_before_ && *dropped_before_ >= keep_from) return {};
   if (Status status = drop_orphans(keep_from); !status.ok()) return status;
   std::size_t expired;
   {
@@ -81,7 +83,6 @@ Status StoreCore::drop_before(Partition keep_from) {
     stored_.min = std::max(stored_.min, partition_start(keep_from));
     log_info("dropped days beyond retention", {{"days", expired}});
   }
-  dropped_before_ = keep_from;
   return {};
 }
 

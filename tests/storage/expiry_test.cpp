@@ -39,10 +39,10 @@ TEST(Expiry, ByTimeCountsFromTheNewestSampleAtMost) {
 class ExpiryTest : public StoreTest {
  protected:
   /// Days of samples that can't be compressed, the newest one today.
-  void fill(int days) {
+  void fill(int days, DurationMs step = 60'000) {
     std::mt19937_64 random(3);
     const SeriesRef ref = store_->series({{"__name__", "m"}, {"kind", "long"}}).value();
-    for (TimestampMs time = today_ - (days - 1) * kDay; time < today_ + kDay; time += 60'000) {
+    for (TimestampMs time = today_ - (days - 1) * kDay; time < today_ + kDay; time += step) {
       const double value = std::bit_cast<double>(random() >> 2);
       ASSERT_EQ(store_->append({{&ref, 1}, {&value, 1}, {&time, 1}}).value().stored, 1u);
     }
@@ -120,6 +120,26 @@ TEST_F(ExpiryTest, OldDataStaysUntilNewComes) {
   retention_ = 0;
   reopen();
   EXPECT_EQ(select_all(*store_, {}).begin()->second.size(), 1u);
+}
+
+/// Samples may come late into days that went for their size. The limit of time is to drop these when they are due.
+TEST_F(ExpiryTest, TheLimitOfTimeGoesOnAfterDaysWentForTheirSize) {
+  open();
+  fill(10, 10'000);
+  reopen();
+  const double of_chunks = metric_value("pipit_storage_chunk_file_bytes");
+  retention_bytes_ = static_cast<std::uint64_t>(metric_value("pipit_storage_file_bytes") - of_chunks * 0.41);
+  retention_ = 30 * kDay;
+  reopen();
+  ASSERT_TRUE(store_->apply_retention(now_ms()).ok());
+  ASSERT_GT(oldest_day(), partition_of(today_) - 9);
+  add({{"__name__", "late"}}, today_ - 28 * kDay, 1);
+  add({{"__name__", "m"}, {"kind", "long"}}, today_ + 5 * kDay, 0);  // so that the limit of time is at 25 days ago
+  checkpoint();
+  ASSERT_EQ(store_->stats().min_time, today_ - 28 * kDay);
+  ASSERT_TRUE(store_->apply_retention(today_ + 5 * kDay).ok());
+  EXPECT_EQ(metric_value("pipit_storage_size_retentions_total"), 1) << "it was for the time";
+  EXPECT_GE(store_->stats().min_time, today_ - 25 * kDay);
 }
 
 }  // namespace
