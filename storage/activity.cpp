@@ -68,10 +68,10 @@ void StoreCore::visit_head_ranges(Head::Slot slot, Epoch before, Visit visit) co
   // Of either epoch: a window more does no harm.
   if (const LateSamples* late = head_.late(slot)) {
     TimestampMs before_this = kMaxTimestamp;
-    for (const TimestampMs time : late->times) {
+    late->visit_times([&](TimestampMs time) {
       if (before_this == kMaxTimestamp || window_of(time) != window_of(before_this)) visit(time, time);
       before_this = time;
-    }
+    });
   }
   const HeadSeries& entry = head_.at(slot);
   if (entry.epoch < before && !entry.open.empty()) visit(entry.open.first_time(), entry.open.last_time());

@@ -8,7 +8,7 @@ namespace pipit {
 namespace {
 
 constexpr std::size_t kSealedOverhead = 88;  // of a map's node and a vector's element
-constexpr std::size_t kLateOverhead = 128;   // of a map's node and two vectors' blocks
+constexpr std::size_t kLateOverhead = 128;   // of a map's node and two blocks
 
 }  // namespace
 
@@ -184,8 +184,11 @@ void Head::seal_late(Slot slot, Epoch before) {
   auto found = late_.find(slot);
   if (found == late_.end() || found->second.epoch >= before) return;
   const LateOfEpoch& late = found->second;
-  const std::span<const TimestampMs> times(late.samples.times);
-  const std::span<const double> values(late.samples.values);
+  std::vector<TimestampMs> all_times;
+  std::vector<double> all_values;
+  late.samples.copy_to(kMinTimestamp, kMaxTimestamp, all_times, all_values);
+  const std::span<const TimestampMs> times(all_times);
+  const std::span<const double> values(all_values);
   auto& sealed = sealed_[slot];
   for (std::size_t begin = 0; begin < times.size();) {  // a chunk a partition
     const Partition partition = partition_of(times[begin]);

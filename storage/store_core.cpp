@@ -328,40 +328,45 @@ void StoreCore::copy_head(SeriesId id, Head::Slot slot, TimestampMs min_time, Ti
   copy.pieces.clear();
   copy.bytes.clear();
   copy.complete_from = kMaxTimestamp;
-  std::lock_guard head_lock(head_mutex_);
-  copy.departures = departures_;
-  copy.stored_min = stored_.min;
-  copy.stored_max = stored_.max;
-  if (slot == Head::kNoSlot || slot >= head_.slots() || head_.at(slot).id != id) slot = head_.find(id);
-  if (slot == Head::kNoSlot) return;
+  std::vector<TimestampMs> late_times;
+  std::vector<double> late_values;
   const auto add = [&](TimestampMs start, TimestampMs end, auto append_bytes) {
     if (start > max_time || end < min_time) return;
     const std::size_t offset = copy.bytes.size();
     append_bytes();
     copy.pieces.push_back({start, offset, copy.bytes.size() - offset});
   };
-  if (const auto* sealed = head_.sealed(slot)) {
-    for (const SealedChunk& chunk : *sealed) {
-      if (chunk.late != 0) continue;
-      copy.complete_from = std::min(copy.complete_from, chunk.start);
-      add(chunk.start, chunk.end, [&] { copy.bytes += chunk.bytes; });
+  {
+    std::lock_guard head_lock(head_mutex_);
+    copy.departures = departures_;
+    copy.stored_min = stored_.min;
+    copy.stored_max = stored_.max;
+    if (slot == Head::kNoSlot || slot >= head_.slots() || head_.at(slot).id != id) slot = head_.find(id);
+    if (slot == Head::kNoSlot) return;
+    if (const auto* sealed = head_.sealed(slot)) {
+      for (const SealedChunk& chunk : *sealed) {
+        if (chunk.late != 0) continue;
+        copy.complete_from = std::min(copy.complete_from, chunk.start);
+        add(chunk.start, chunk.end, [&] { copy.bytes += chunk.bytes; });
+      }
+    }
+    const OpenChunk& open = head_.at(slot).open;
+    if (!open.empty()) {
+      copy.complete_from = std::min(copy.complete_from, open.first_time());
+      add(open.first_time(), open.last_time(), [&] { open.copy_to(copy.bytes); });
     }
   }
-  const OpenChunk& open = head_.at(slot).open;
-  if (!open.empty()) {
-    copy.complete_from = std::min(copy.complete_from, open.first_time());
-    add(open.first_time(), open.last_time(), [&] { open.copy_to(copy.bytes); });
-  }
-  if (const auto* sealed = head_.sealed(slot)) {
-    for (const SealedChunk& chunk : *sealed) {
-      if (chunk.late != 0) add(chunk.start, chunk.end, [&] { copy.bytes += chunk.bytes; });
-    }
-  }
-  if (const LateSamples* late = head_.late(slot)) {
-    add(late->times.front(), late->times.back(), [&] { copy.bytes += encode_chunk(late->times, late->values); });
-  }
+  if (late_times.empty()) return;
+  // There can be many, and writers wait for the lock: so only now.
+  add(late_times.front(), late_times.back(), [&] { copy.bytes += encode_chunk(late_times, late_values); });
 }
 
+    if (const auto* sealed = head_.sealed(slot)) {
+      for (const SealedChunk& chunk : *sealed) {
+        if (chunk.late != 0) add(chunk.start, chunk.end, [&] { copy.bytes += chunk.bytes; });
+      }
+    }
+    if (const LateSamples* late = head_.late(slot)) late->copy_to(min_time, max_time, late_times, late_values);
 bool StoreCore::newest_in_head(SeriesId id, Head::Slot slot, TimestampMs min_time, TimestampMs max_time,
                                TimestampMs& time, double& value) const {
   std::lock_guard head_lock(head_mutex_);
@@ -383,7 +388,7 @@ bool StoreCore::head_overlaps(SeriesId id, TimestampMs min_time, TimestampMs max
     }
   }
   if (const LateSamples* late = head_.late(slot)) {
-    if (late->times.front() <= max_time && late->times.back() >= min_time) return true;
+    if (late->first_time() <= max_time && late->last_time() >= min_time) return true;
   }
   const OpenChunk& open = head_.at(slot).open;
   return !open.empty() && open.first_time() <= max_time && open.last_time() >= min_time;

@@ -1,6 +1,10 @@
 // The out-of-order window: what is stored, what is refused, and that it is there wherever it lies.
 
+#include "storage/late_samples.h"
+
 #include <algorithm>
+#include <map>
+#include <random>
 
 #include "tests/storage/store_fixture.h"
 
@@ -10,6 +14,58 @@ namespace {
 constexpr DurationMs kHour = 3'600'000;
 constexpr TimestampMs kStart = 1'700'006'400'000;  // the beginning of a day
 const Labels kUp{{"__name__", "up"}};
+
+SampleList samples_of(const LateSamples& late, TimestampMs min_time, TimestampMs max_time) {
+  std::vector<TimestampMs> times;
+  std::vector<double> values;
+  late.copy_to(min_time, max_time, times, values);
+  SampleList list;
+  for (std::size_t i = 0; i < times.size(); ++i) list.emplace_back(times[i], bits(values[i]));
+  return list;
+}
+
+TEST(LateSamples, AreSortedInWhateverOrderTheyCame) {
+  std::mt19937 random(4);
+  for (const int spread : {10, 3000, 1'000'000}) {
+    LateSamples late;
+    std::map<TimestampMs, double> expected;
+    for (int i = 0; i < 6000; ++i) {
+      const auto time = static_cast<TimestampMs>(random() % static_cast<unsigned>(spread));
+      const double value = random() % 2;
+      const auto [at, is_new] = expected.try_emplace(time, value);
+      using enum LateSamples::Outcome;
+      ASSERT_EQ(late.add(time, value), is_new ? stored : at->second == value ? repeated : duplicate) << time;
+    }
+    SampleList all;
+    SampleList some;
+    for (const auto& [time, value] : expected) {
+      all.emplace_back(time, bits(value));
+      if (time >= spread / 4 && time <= spread / 2) some.push_back(all.back());
+    }
+    EXPECT_EQ(samples_of(late, kMinTimestamp, kMaxTimestamp), all);
+    EXPECT_EQ(samples_of(late, spread / 4, spread / 2), some);
+    EXPECT_EQ(late.first_time(), all.front().first);
+    EXPECT_EQ(late.last_time(), all.back().first);
+  }
+}
+
+/// What would take an hour if each sample moved all that came before.
+TEST(LateSamples, ManyThatComeNewestFirstCostAsMuchAsInOrder) {
+  constexpr TimestampMs kSamples = 2'000'000;
+  LateSamples newest_first;
+  LateSamples in_order;
+  LateSamples before_a_full_block;
+  for (TimestampMs i = 0; i < 600; ++i) before_a_full_block.add(i, 0);
+  for (TimestampMs i = 1; i <= kSamples; ++i) {
+    newest_first.add(kSamples - i, 0);
+    in_order.add(i, 0);
+    before_a_full_block.add(1000 + kSamples - i, 0);
+  }
+  EXPECT_EQ(samples_of(newest_first, kMinTimestamp, kMaxTimestamp).size(), kSamples);
+  for (const LateSamples* late : {&newest_first, &in_order, &before_a_full_block}) {
+    EXPECT_LT(late->bytes(), 18u * kSamples) << "sixteen and a little";
+  }
+}
 
 class LateSamplesTest : public StoreTest {
  protected:
@@ -77,10 +133,10 @@ TEST_F(LateSamplesTest, OfTwoDaysGoToTwoDays) {
   add(kUp, midnight + 60'000, 3);
   for (const TimestampMs time : {midnight - 1000, midnight, midnight + 1000}) add(kUp, time, 1);
   checkpoint();
-  EXPECT_EQ(samples(), (SampleList{{midnight - 1000, bits(1)},
-                                   {midnight, bits(1)},
-                                   {midnight + 1000, bits(1)},
-                                   {midnight + 60'000, bits(3)}}));
+  EXPECT_EQ(
+      samples(),
+      (SampleList{
+          {midnight - 1000, bits(1)}, {midnight, bits(1)}, {midnight + 1000, bits(1)}, {midnight + 60'000, bits(3)}}));
   EXPECT_EQ(select_all(*store_, {}, midnight - 5000, midnight - 1).at("up").size(), 1u);
 }
 
@@ -90,10 +146,10 @@ TEST_F(LateSamplesTest, InAnyOrderWithinABatch) {
   const std::vector<double> values{3, 1, 2, 4};
   const std::vector<SeriesRef> refs(4, ref);
   EXPECT_EQ(store_->append({refs, values, times}).value().stored, 4u);
-  EXPECT_EQ(samples(), (SampleList{{kStart + 1000, bits(1)},
-                                   {kStart + 2000, bits(2)},
-                                   {kStart + 3000, bits(3)},
-                                   {kStart + 4000, bits(4)}}));
+  EXPECT_EQ(
+      samples(),
+      (SampleList{
+          {kStart + 1000, bits(1)}, {kStart + 2000, bits(2)}, {kStart + 3000, bits(3)}, {kStart + 4000, bits(4)}}));
 }
 
 /// A series that comes back knows its newest sample, not the start of its newest chunk, which may be of late ones.
