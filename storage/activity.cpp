@@ -12,6 +12,8 @@ namespace {
 
 /// Series that are looked at under one hold of the lock.
 constexpr std::size_t kSeriesAtOnce = 256;
+/// Ordinals below it are taken for good.
+constexpr std::uint64_t kSmallEnd = 64 << 10;
 
 }  // namespace
 
@@ -27,7 +29,19 @@ Result<std::optional<ActivityReader::MetricStart>> ActivityReader::next_metric(s
 }
 
 Status ActivityReader::unite_windows(std::uint32_t metric, Window first, Window last, PostingRuns& into) {
-  return visit(metric, first, last, [&](Window, std::string_view list) { return unite_stored(into, list); });
+  PostingRuns found;
+  Status status = visit(metric, first, last, [&](Window, std::string_view list) { return unite_stored(found, list); });
+  if (!status.ok()) return status;
+  // Whoever counts these series must not run out of memory for a run that damage has made.
+  if (!found.empty() && found.back().last >= kSmallEnd) {
+    const std::string key = metric_key(kIndexNextOrdinal, metric);
+    it_->Seek(slice(key));
+    if (!it_->status().ok()) return database_.error(it_->status(), "read");
+    if (!it_->Valid() || view(it_->key()) != key || it_->value().size() != 16) return damaged();
+    if (found.back().last >= big_endian64(it_->value().data())) return damaged();
+  }
+  unite(into, found);
+  return {};
 }
 
 WindowRange windows_of(TimestampMs min_time, TimestampMs max_time) {

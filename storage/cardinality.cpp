@@ -226,8 +226,8 @@ class Counting {
       const std::string_view value = pair.substr(pair.size() - reader.remaining());
       std::uint64_t series = known == nullptr ? 0 : known->series;
       if (name == kMetricName) {
-        Postings metrics;
-        auto of = decode_postings(list, metrics) && metrics.size() == 1 ? series_of(metrics[0]) : damaged();
+        PostingRuns metrics;
+        auto of = unite_stored(metrics, list) && count_of(metrics) == 1 ? series_of(metrics[0].first) : damaged();
         if (!of.ok()) return (failed = of.error()).ok();
         series = *of;
       }

@@ -9,8 +9,6 @@ namespace {
 
 /// A shorter run is written as steps of one byte each.
 constexpr std::uint32_t kMinRun = 3;
-/// More are no list that a store wrote: a metric with so many series would need gigabytes for each label.
-constexpr std::size_t kMaxPostings = std::size_t{1} << 28;
 
 /// Adds a run behind all others; it may touch or overlap the last one.
 void append_run(PostingRuns& runs, PostingRun run) {
@@ -41,15 +39,15 @@ std::string encode_postings(const PostingRuns& runs, char what) {
 
 std::string encode_postings(const Postings& postings, char what) { return encode_postings(runs_of(postings), what); }
 
-bool decode_postings(std::string_view bytes, Postings& postings) {
+bool decode_postings(std::string_view bytes, std::uint64_t end, Postings& postings) {
   postings.clear();
   postings.reserve(bytes.size());
   bool bounded = true;
   const bool good = visit_runs(bytes, [&](std::uint32_t first, std::uint32_t last) {
-    const std::uint64_t count = std::uint64_t{last} - first + 1;
-    bounded = bounded && postings.size() + count <= kMaxPostings;
-    if (!bounded) return;
-    for (std::uint64_t i = 0; i < count; ++i) postings.push_back(static_cast<std::uint32_t>(first + i));
+    bounded = bounded && last < end;
+    for (std::uint64_t number = first; bounded && number <= last; ++number) {
+      postings.push_back(static_cast<std::uint32_t>(number));
+    }
   });
   return good && bounded;
 }

@@ -55,8 +55,9 @@ bool visit_runs(std::string_view bytes, Visit visit) {
 std::string encode_postings(const PostingRuns& runs, char what = kPostingsAdd);
 /// REQUIRES: ascending, no duplicates.
 std::string encode_postings(const Postings& postings, char what = kPostingsAdd);
-/// False when the bytes are damaged.
-bool decode_postings(std::string_view bytes, Postings& postings);
+/// False when the bytes are damaged, or a number is not below `end`: a run of a few bytes stands for any number of
+/// series, so whoever decodes says how many there can be.
+bool decode_postings(std::string_view bytes, std::uint64_t end, Postings& postings);
 
 /// Merges a stored list that adds or removes into a list. False when the bytes are damaged.
 bool merge_postings(PostingRuns& into, std::string_view operand);

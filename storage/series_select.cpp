@@ -18,6 +18,9 @@ constexpr std::size_t kMaxKnownValues = 64 << 10;
 /// What looking a value up costs, in values that a scan passes.
 constexpr std::size_t kLookupCost = 8;
 
+/// Numbers below it are taken for good.
+constexpr std::uint64_t kSmallEnd = 64 << 10;
+
 bool is_set(SeriesIndex::Canceled canceled) { return canceled != nullptr && canceled->load(std::memory_order_relaxed); }
 
 /// One reader of the index: an iterator that all of a selection's questions share, and so one state of the database.
@@ -58,8 +61,7 @@ class IndexReader {
     auto bytes = get(key);
     if (!bytes.ok()) return bytes.error();
     Postings list;
-    if (!bytes->empty() && !decode_postings(*bytes, list))
-      return internal_error("the index is damaged: a posting list");
+    if (!bytes->empty() && !decode(key, *bytes, list)) return internal_error("the index is damaged: a posting list");
     return list;
   }
 
@@ -70,7 +72,7 @@ class IndexReader {
     Postings all;
     bool good = true;
     Status status = scan(prefix, more, [&](std::string_view value, std::string_view bytes) {
-      if (wanted(value)) good = append(bytes, all);
+      if (wanted(value)) good = append(prefix, bytes, all);
       return good;
     });
     if (!status.ok()) return status.error();
@@ -85,7 +87,8 @@ class IndexReader {
       if (is_set(canceled_)) return canceled_error();
       auto bytes = get(prefix + value);
       if (!bytes.ok()) return bytes.error();
-      if (!bytes->empty() && !append(*bytes, all)) return internal_error("the index is damaged: a posting list");
+      if (!bytes->empty() && !append(prefix, *bytes, all))
+        return internal_error("the index is damaged: a posting list");
     }
     sort_unique(all);
     return all;
@@ -103,9 +106,24 @@ class IndexReader {
   }
 
  private:
-  static bool append(std::string_view bytes, Postings& all) {
+  /// A key's list. A long one is compared with how many series or metrics there are, before it takes memory. The
+  /// iterator stands where it stood.
+  bool decode(std::string_view key, std::string_view bytes, Postings& list) {
+    if (decode_postings(bytes, kSmallEnd, list)) return true;
+    const std::string stored(bytes);
+    const std::string at = it_->key().ToString();
+    const bool of_series = key[0] == kIndexPosting;
+    const auto end =
+        get(of_series ? metric_key(kIndexNextOrdinal, big_endian32(key.data() + 1)) : std::string(1, kIndexNextMetric));
+    const std::size_t width = of_series ? 16 : 4;
+    if (!end.ok() || end->size() != width) return false;
+    const std::uint64_t number = of_series ? big_endian64(end->data()) : big_endian32(end->data());
+    it_->Seek(slice(at));
+    return decode_postings(stored, number, list);
+  }
+  bool append(std::string_view key, std::string_view bytes, Postings& all) {
     Postings list;
-    if (!decode_postings(bytes, list)) return false;
+    if (!decode(key, bytes, list)) return false;
     all.insert(all.end(), list.begin(), list.end());
     return true;
   }

@@ -194,10 +194,11 @@ TEST(Format, KeysSortByDayThenSeriesThenStart) {
 }
 
 TEST(Format, PostingListsComeBackAsTheyWere) {
+  constexpr std::uint64_t kAny = std::uint64_t{1} << 32;
   for (const Postings& postings :
        std::vector<Postings>{{}, {0}, {0, 1, 2}, {0, 1, 2, 3, 4, 9}, {5, 6, 7, 8, 1000, 0xfffffffe, 0xffffffff}}) {
     Postings back;
-    ASSERT_TRUE(decode_postings(encode_postings(postings), back));
+    ASSERT_TRUE(decode_postings(encode_postings(postings), kAny, back));
     EXPECT_EQ(back, postings);
     PostingRuns runs;
     ASSERT_TRUE(unite_stored(runs, encode_postings(postings)));
@@ -205,12 +206,16 @@ TEST(Format, PostingListsComeBackAsTheyWere) {
     EXPECT_EQ(runs, runs_of(postings));
   }
   Postings back;
-  EXPECT_FALSE(decode_postings("", back));
-  EXPECT_FALSE(decode_postings("\x07\x01", back));
-  EXPECT_FALSE(decode_postings(std::string("\x01\x05\x00", 3), back)) << "a run without its length";
-  EXPECT_FALSE(decode_postings(std::string("\x01\x05\x00\x00", 4), back)) << "an empty run";
-  EXPECT_FALSE(decode_postings("\x01\xff\xff\xff\xff\x0f\x01", back)) << "beyond 32 bits";
-  EXPECT_FALSE(decode_postings(std::string("\x01\x01\x00\xff\xff\xff\xff\x0e", 8), back)) << "gigabytes";
+  EXPECT_FALSE(decode_postings("", kAny, back));
+  EXPECT_FALSE(decode_postings("\x07\x01", kAny, back));
+  EXPECT_FALSE(decode_postings(std::string("\x01\x05\x00", 3), kAny, back)) << "a run without its length";
+  EXPECT_FALSE(decode_postings(std::string("\x01\x05\x00\x00", 4), kAny, back)) << "an empty run";
+  EXPECT_FALSE(decode_postings("\x01\xff\xff\xff\xff\x0f\x01", kAny, back)) << "beyond 32 bits";
+  const std::string gigabyte("\x01\x01\x00\xff\xff\xff\x7f", 7);
+  EXPECT_FALSE(decode_postings(gigabyte, 1000, back)) << "more than there are series";
+  EXPECT_LT(back.capacity(), 2000u);
+  EXPECT_TRUE(decode_postings(encode_postings({3, 9}), 10, back));
+  EXPECT_FALSE(decode_postings(encode_postings({3, 9}), 9, back));
   EXPECT_EQ(encode_postings({7, 8, 9, 10, 11, 40}), documented("postings"));
 }
 

@@ -1,7 +1,11 @@
 // Which series matchers select: the store is compared with the plain stand-in, which asks every series.
 
+#include <filesystem>
 #include <random>
 
+#include "storage/database.h"
+#include "storage/keys.h"
+#include "storage/postings.h"
 #include "tests/storage/memory_store.h"
 #include "tests/storage/store_fixture.h"
 
@@ -179,6 +183,53 @@ TEST_F(StoreTest, AgreesWithThePlainStandIn) {
   }
   const std::vector<Matcher> everything;
   EXPECT_EQ(select_all(*store_, everything), select_all(memory, everything));
+}
+
+/// A run of a few bytes that stands for a hundred million series takes no memory before it is known for damage.
+TEST_F(MatcherTest, AListOfMoreThanThereAreIsDamaged) {
+  struct Damaged {
+    char kind;
+    std::vector<Matcher> matchers;
+  };
+  const Damaged cases[] = {
+      {kIndexPosting, {match(MatchType::equal, "__name__", "up"), match(MatchType::equal, "job", "api")}},
+      {kIndexPosting, {match(MatchType::equal, "__name__", "up"), match(MatchType::regex, "job", "a.*")}},
+      {kIndexPosting, {match(MatchType::equal, "__name__", "up"), match(MatchType::regex, "job", "api|web")}},
+      {kIndexLabelMetrics, {match(MatchType::equal, "job", "api")}},
+      {kIndexActivity, {match(MatchType::equal, "__name__", "up")}},
+  };
+  for (const Damaged& c : cases) {
+    store_.reset();
+    const auto copy = folder_.path() / "damaged";
+    std::filesystem::remove_all(copy);
+    std::filesystem::copy(options().path, copy);
+    {
+      auto database = Database::open({copy, 1 << 20, {}}).value();
+      rocksdb::WriteBatch batch;
+      auto it = database->iterate(database->index());
+      for (it->Seek(std::string(1, c.kind)); it->Valid() && it->key()[0] == c.kind; it->Next()) {
+        batch.Put(database->index(), it->key(), encode_postings(PostingRuns{{0, 100'000'000}}));
+      }
+      ASSERT_GT(batch.Count(), 0u);
+      ASSERT_TRUE(database->write(batch).ok());
+    }
+    StoreOptions damaged = options();
+    damaged.path = copy;
+    MetricsRegistry metrics;
+    auto store = Store::open(damaged, metrics).value();
+    SymbolTable symbols;
+    auto cursor = store->select({c.matchers, 0, 2000, nullptr}, symbols);
+    Error error;
+    if (cursor.ok()) {
+      auto more = (*cursor)->next();
+      ASSERT_FALSE(more.ok()) << c.kind;
+      error = more.error();
+    } else {
+      error = cursor.error();
+    }
+    EXPECT_EQ(error.kind, ErrorKind::internal);
+    EXPECT_NE(error.message.find("damaged"), std::string::npos) << error.message;
+  }
 }
 
 }  // namespace
