@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::string_view kOutOfOrder = "out of order sample";
 constexpr std::string_view kDuplicate = "duplicate sample for timestamp";
+constexpr std::string_view kTooOld = "too old sample";
 constexpr std::string_view kOutOfBounds = "out of bounds";
 constexpr std::string_view kNoHistograms = "native histograms are not supported: not stored";
 /// What a page says of a metric is a sentence or two; more is an accident or an attack.
@@ -96,11 +97,25 @@ std::string_view fault_of(std::span<const RemoteWriteLabel> labels) {
   return named ? "" : "no metric name";
 }
 
+/// Prometheus's wording.
+std::string_view words_of(AppendReport::Refusal refusal) {
+  switch (refusal) {
+    case AppendReport::Refusal::out_of_order:
+      return kOutOfOrder;
+    case AppendReport::Refusal::too_old:
+      return kTooOld;
+    case AppendReport::Refusal::out_of_bounds:
+      return kOutOfBounds;
+    default:
+      return kDuplicate;
+  }
+}
+
 }  // namespace
 
 std::string_view refusal_name(RemoteWriteRefusal refusal) {
-  constexpr std::array<std::string_view, kRemoteWriteRefusals> kNames = {"out_of_order", "duplicate", "out_of_bounds",
-                                                                         "invalid_labels", "native_histogram"};
+  constexpr std::array<std::string_view, kRemoteWriteRefusals> kNames = {
+      "out_of_order", "duplicate", "too_old", "out_of_bounds", "invalid_labels", "native_histogram"};
   return kNames[static_cast<std::size_t>(refusal)];
 }
 
@@ -326,12 +341,11 @@ void RemoteWriteBatch::take_over(const AppendReport& report) {
   outcome_.stored += report.stored;
   if (report.first_refusal == AppendReport::Refusal::none) return;
   const std::string_view labels = encodings_[series_of(report.first_refused)];
-  const bool in_order = report.first_refusal != AppendReport::Refusal::out_of_order;
-  const bool in_bounds = report.first_refusal != AppendReport::Refusal::too_old;
-  outcome_.refuse(out_of_order, 0, !in_order ? kOutOfOrder : !in_bounds ? kOutOfBounds : kDuplicate, labels);
+  outcome_.refuse(out_of_order, 0, words_of(report.first_refusal), labels);
   outcome_.refused[static_cast<std::size_t>(out_of_order)] += report.out_of_order;
   outcome_.refused[static_cast<std::size_t>(duplicate)] += report.duplicates;
-  outcome_.refused[static_cast<std::size_t>(out_of_bounds)] += report.too_old;
+  outcome_.refused[static_cast<std::size_t>(too_old)] += report.too_old;
+  outcome_.refused[static_cast<std::size_t>(out_of_bounds)] += report.out_of_bounds;
 }
 
 Status RemoteWriteBatch::store_metadata(RemoteWriteParser parser) {

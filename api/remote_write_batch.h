@@ -15,8 +15,8 @@
 namespace pipit {
 
 /// Why a sample of a message was not stored, though the message was good.
-enum class RemoteWriteRefusal { out_of_order, duplicate, out_of_bounds, invalid_labels, native_histogram };
-inline constexpr std::size_t kRemoteWriteRefusals = 5;
+enum class RemoteWriteRefusal { out_of_order, duplicate, too_old, out_of_bounds, invalid_labels, native_histogram };
+inline constexpr std::size_t kRemoteWriteRefusals = 6;
 /// "out_of_order".
 std::string_view refusal_name(RemoteWriteRefusal refusal);
 

@@ -13,8 +13,10 @@ ScrapeMetrics::ScrapeMetrics(MetricsRegistry& registry)
                                   "Samples refused because their series has another value at that time.")),
       out_of_order(registry.counter("pipit_scrape_samples_out_of_order_total",
                                     "Samples refused because their series has a newer one.")),
+      too_old(registry.counter("pipit_scrape_samples_too_old_total",
+                               "Samples refused because they are older than the window for late samples.")),
       out_of_bounds(registry.counter("pipit_scrape_samples_out_of_bounds_total",
-                                     "Samples refused because they are too old or too far in the future.")),
+                                     "Samples refused because they are beyond retention or too far in the future.")),
       sample_limit_exceeded(
           registry.counter("pipit_scrape_sample_limit_exceeded_total", "Scrapes refused because of sample_limit.")),
       syncs(registry.counter("pipit_scrape_syncs_total", "Times that a configuration's targets were put in place.")),

@@ -15,6 +15,7 @@ struct ScrapeMetrics {
   Counter& samples;
   Counter& duplicates;
   Counter& out_of_order;
+  Counter& too_old;
   Counter& out_of_bounds;
   Counter& sample_limit_exceeded;
   Counter& syncs;

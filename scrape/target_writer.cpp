@@ -342,24 +342,27 @@ Status TargetWriter::append_unknown(const std::vector<std::uint32_t>& unknown, A
   total.duplicates += appended->duplicates;
   total.out_of_order += appended->out_of_order;
   total.too_old += appended->too_old;
+  total.out_of_bounds += appended->out_of_bounds;
   return {};
 }
 
 void TargetWriter::count_refused(const AppendReport& report) {
-  const std::uint32_t too_old = report.too_old + out_of_bounds_;
-  if (report.duplicates + report.out_of_order + too_old == 0) {
+  const std::uint32_t out_of_bounds = report.out_of_bounds + out_of_bounds_;
+  if (report.refused() + out_of_bounds_ == 0) {
     refusing_ = false;
     return;
   }
   context_.metrics.duplicates.add(report.duplicates);
   context_.metrics.out_of_order.add(report.out_of_order);
-  context_.metrics.out_of_bounds.add(too_old);
+  context_.metrics.too_old.add(report.too_old);
+  context_.metrics.out_of_bounds.add(out_of_bounds);
   if (std::exchange(refusing_, true)) return;
   log_warn("Samples of a page were refused; not logged again until a page is stored whole",
            {{"target", name_},
             {"duplicate_timestamp", report.duplicates},
             {"out_of_order", report.out_of_order},
-            {"out_of_bounds", too_old}});
+            {"too_old", report.too_old},
+            {"out_of_bounds", out_of_bounds}});
 }
 
 }  // namespace pipit

@@ -115,6 +115,7 @@ Status StoreCore::judge(const AppendBatch& batch, AppendReport& report) {
   slots_.clear();
   accepted_.clear();
   late_.clear();
+  if (report.out_of_bounds != 0) out_of_bounds_.add(report.out_of_bounds);
   all_accepted_ = true;
   oldest_late_ = oldest_late_time();
   for (std::size_t i = 0; i < count; ++i) {
@@ -126,7 +127,9 @@ Status StoreCore::judge(const AppendBatch& batch, AppendReport& report) {
     if (slot == Head::kNoSlot) {
       report.unknown.push_back(static_cast<std::uint32_t>(i));
     } else if (time < oldest || time > kMaxStorableTime) {
-      report.refuse(AppendReport::Refusal::too_old, static_cast<std::uint32_t>(i));
+      const bool late = time < oldest && oldest_late_ != kMaxTimestamp;
+      report.refuse(late ? AppendReport::Refusal::too_old : AppendReport::Refusal::out_of_bounds,
+                    static_cast<std::uint32_t>(i));
     } else {
       HeadSeries& entry = head_.at(slot);
       if (entry.last_unknown && time <= stored_.max) {

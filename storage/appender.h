@@ -32,23 +32,39 @@ struct AppendBatch {
 /// - same time, other value: refused as a duplicate;
 /// - older than the newest: stored if it is no older than the out-of-order window allows, counted from the newest
 ///   sample of the store; otherwise refused, as out of order when there is no window and as too old when there is one;
-/// - beyond retention: refused as too old.
+/// - beyond retention: refused as out of bounds, or as too old when there is a window.
 struct AppendReport {
-  enum class Refusal : std::uint8_t { none, duplicate, out_of_order, too_old };
+  enum class Refusal : std::uint8_t { none, duplicate, out_of_order, too_old, out_of_bounds };
 
   std::uint32_t stored = 0;
   std::uint32_t duplicates = 0;
   std::uint32_t out_of_order = 0;
   std::uint32_t too_old = 0;
+  std::uint32_t out_of_bounds = 0;
   Refusal first_refusal = Refusal::none;  ///< why the first sample that broke a rule was refused
   std::uint32_t first_refused = 0;        ///< its index, if there is one
   std::vector<std::uint32_t> unknown;     ///< indices of samples whose ref is no longer good
 
   void refuse(Refusal why, std::uint32_t index) {
-    ++(why == Refusal::duplicate ? duplicates : why == Refusal::out_of_order ? out_of_order : too_old);
+    ++count(why);
     if (first_refusal == Refusal::none) {
       first_refusal = why;
       first_refused = index;
+    }
+  }
+  std::uint32_t refused() const { return duplicates + out_of_order + too_old + out_of_bounds; }
+
+ private:
+  std::uint32_t& count(Refusal why) {
+    switch (why) {
+      case Refusal::duplicate:
+        return duplicates;
+      case Refusal::out_of_order:
+        return out_of_order;
+      case Refusal::too_old:
+        return too_old;
+      default:
+        return out_of_bounds;
     }
   }
 };

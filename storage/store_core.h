@@ -277,6 +277,7 @@ class StoreCore {
   Counter& duplicates_;
   Counter& too_old_;
   Counter& created_;
+  Counter& out_of_bounds_;
   Counter& removed_;
   Counter& size_retentions_;
   Counter& checkpoints_;

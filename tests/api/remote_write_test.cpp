@@ -45,6 +45,11 @@ class MoodyStore final : public Appender {
   Result<AppendReport> append(const AppendBatch& batch) override {
     if (broken) return Error{ErrorKind::unavailable, "the disk is full"};
     ++appends;
+    if (refuse_all != AppendReport::Refusal::none) {
+      AppendReport report;
+      for (std::size_t i = 0; i < batch.refs.size(); ++i) report.refuse(refuse_all, static_cast<std::uint32_t>(i));
+      return report;
+    }
     last_times = batch.times.size();
     if (forget_next == 0) return store_.append(batch);
     --forget_next;
@@ -58,6 +63,7 @@ class MoodyStore final : public Appender {
   }
 
   bool broken = false;
+  AppendReport::Refusal refuse_all = AppendReport::Refusal::none;
   int forget_next = 0;
   int created = 0;
   int appends = 0;
@@ -322,6 +328,20 @@ TEST_F(RemoteWriteTest, StoresTheRestOfWhatIsRefused) {
   EXPECT_THAT(page, HasSubstr("pipit_remote_write_refused_samples_total{reason=\"native_histogram\"} 2"));
   EXPECT_THAT(page, HasSubstr("pipit_remote_write_requests_total{code=\"204\"} 1"));
   EXPECT_THAT(page, HasSubstr("pipit_remote_write_requests_total{code=\"400\"} " + std::to_string(std::size(cases))));
+}
+
+/// Prometheus's words: too old where there is a window for late samples, out of bounds where there is none.
+TEST_F(RemoteWriteTest, SaysWhetherSamplesAreTooOldOrOutOfBounds) {
+  const Message message = Message().series({{"__name__", "up"}}, {{kTime, 1}, {kTime + 1, 1}});
+  appender_.refuse_all = AppendReport::Refusal::too_old;
+  const TestResponse too_old = post(message);
+  EXPECT_EQ(too_old.status, 400);
+  EXPECT_EQ(too_old.body, "too old sample for series up; 2 of 2 samples were not stored (too_old: 2)\n");
+  appender_.refuse_all = AppendReport::Refusal::out_of_bounds;
+  const TestResponse out_of_bounds = post(message);
+  EXPECT_EQ(out_of_bounds.status, 400);
+  EXPECT_EQ(out_of_bounds.body, "out of bounds for series up; 2 of 2 samples were not stored (out_of_bounds: 2)\n");
+  EXPECT_THAT(metrics(), HasSubstr("pipit_remote_write_refused_samples_total{reason=\"too_old\"} 2"));
 }
 
 TEST_F(RemoteWriteTest, RefusedSeriesLeaveTheOthersTheirSamples) {

@@ -28,6 +28,8 @@ TEST_F(StoreTest, RetentionHidesAtOnceAndDropsWholeDays) {
   EXPECT_EQ(add(old_only, now - retention_ - 60'000, 0).too_old, 1u);
   EXPECT_EQ(store_->label_values("pod", {}, 0, now, 0).value().size(), 2u);
   reopen();
+  EXPECT_EQ(add(old_only, now - retention_ - 60'000, 0).out_of_bounds, 1u);
+  store_->set_out_of_order_window(1000);
   EXPECT_EQ(select_all(*store_, metric("m")).size(), 2u);
 
   retention_ = 2 * kDay;

@@ -77,10 +77,10 @@ TEST_F(StoreTest, UnknownHandlesAreNamedAndTheRestIsStored) {
   EXPECT_EQ(report.unknown, (std::vector<std::uint32_t>{0, 2}));
 }
 
-TEST_F(StoreTest, TimesThatCantBeStoredAreTooOld) {
+TEST_F(StoreTest, TimesThatCantBeStoredAreOutOfBounds) {
   open();
   for (const TimestampMs time : {kMinTimestamp, kMinTimestamp + 1, kMaxTimestamp, kMaxTimestamp - 1}) {
-    EXPECT_EQ(add(kUp, time, 1).too_old, 1u);
+    EXPECT_EQ(add(kUp, time, 1).out_of_bounds, 1u);
   }
   EXPECT_EQ(add(kUp, -5'000'000'000'000, 1).stored, 1u);
   EXPECT_EQ(add(kUp, -1, 2).stored, 1u);
