@@ -4,7 +4,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <memory>
@@ -16,6 +15,7 @@
 #include "storage/store.h"
 #include "telemetry/metrics.h"
 #include "tests/api/http_client.h"
+#include "tests/temporary_folder.h"
 
 namespace pipit {
 namespace {
@@ -29,8 +29,6 @@ constexpr std::string_view kAdmin = "/api/v1/admin/tsdb/";
 class AdminTest : public ::testing::Test {
  protected:
   AdminTest() {
-    std::string name = (std::filesystem::temp_directory_path() / "pipit-admin-XXXXXX").string();
-    folder_ = mkdtemp(name.data());
     store_ = Store::open(store_options(), metrics_).value();
     for (TimestampMs t = 0; t <= 60'000; t += 15'000) {
       add(Labels{{"__name__", "up"}, {"job", "a"}, {"zone", "far"}}, t);
@@ -43,12 +41,11 @@ class AdminTest : public ::testing::Test {
   ~AdminTest() override {
     server_.reset();
     store_.reset();
-    std::filesystem::remove_all(folder_);
   }
 
   StoreOptions store_options() const {
     StoreOptions options;
-    options.path = folder_ / "pipit";
+    options.path = folder_.path() / "pipit";
     options.retention = 0;
     return options;
   }
@@ -88,7 +85,7 @@ class AdminTest : public ::testing::Test {
     return json::parse(fetch(port(), "GET", "/api/v1/status/tsdb" + parameters).body)["data"];
   }
 
-  std::filesystem::path folder_;
+  TemporaryFolder folder_;
   MetricsRegistry metrics_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<Engine> engine_;
@@ -121,7 +118,7 @@ TEST_F(AdminTest, MakesSnapshotsThatOpenAsAStore) {
   const std::string name = answer["data"]["name"];
   EXPECT_THAT(name, MatchesRegex("[0-9]{8}T[0-9]{6}Z-[0-9a-f]{16}"));
   StoreOptions options = store_options();
-  options.path = folder_ / "snapshots" / name / "pipit";
+  options.path = folder_.path() / "snapshots" / name / "pipit";
   MetricsRegistry metrics;
   auto copy = Store::open(options, metrics);
   ASSERT_TRUE(copy.ok()) << copy.error().message;

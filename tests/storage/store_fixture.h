@@ -1,7 +1,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <bit>
 #include <filesystem>
@@ -12,26 +11,9 @@
 
 #include "storage/store.h"
 #include "telemetry/metrics.h"
+#include "tests/temporary_folder.h"
 
 namespace pipit {
-
-/// A folder that is gone with the test.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "pipit-store-XXXXXX").string();
-    path_ = mkdtemp(name.data());
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 /// Samples of a series: time and the value's bits.
 using SampleList = std::vector<std::pair<TimestampMs, std::uint64_t>>;

@@ -1,6 +1,5 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <string>
@@ -9,6 +8,7 @@
 #include "model/duration.h"
 #include "storage/store.h"
 #include "telemetry/metrics.h"
+#include "tests/temporary_folder.h"
 #include "tools/subcommands.h"
 
 namespace pipit {
@@ -36,21 +36,13 @@ Outcome tsdb(std::vector<std::string> words) {
 
 class TsdbTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "pipit-tsdb-XXXXXX").string();
-    folder_ = mkdtemp(name.data());
-  }
-  void TearDown() override {
-    store_.reset();
-    std::filesystem::remove_all(folder_);
-  }
   void open() {
     StoreOptions options;
-    options.path = folder_ / "pipit";
+    options.path = folder_.path() / "pipit";
     store_ = Store::open(options, metrics_).value();
   }
 
-  std::filesystem::path folder_;
+  TemporaryFolder folder_;
   MetricsRegistry metrics_;
   std::unique_ptr<Store> store_;
 };
@@ -64,7 +56,7 @@ TEST_F(TsdbTest, AnalyzeShowsWhereTheSeriesComeFrom) {
     ASSERT_TRUE(store_->append({{&ref, 1}, {&value, 1}, {&time, 1}}).ok());
   }
   store_.reset();
-  for (const std::filesystem::path& path : {folder_, folder_ / "pipit"}) {
+  for (const std::filesystem::path& path : {folder_.path(), folder_.path() / "pipit"}) {
     const Outcome found = tsdb({"analyze", "--storage.tsdb.path", path.string(), "--limit=2"});
     EXPECT_EQ(found.code, 0) << found.err;
     EXPECT_THAT(found.out, HasSubstr("Series: 30 of 1 metrics, with 32 pairs of 3 labels\n"));
@@ -78,17 +70,17 @@ TEST_F(TsdbTest, AnalyzeShowsWhereTheSeriesComeFrom) {
 
 TEST_F(TsdbTest, AFolderInUseSaysHowToAskTheServer) {
   open();
-  const Outcome found = tsdb({"analyze", "--storage.tsdb.path=" + folder_.string()});
+  const Outcome found = tsdb({"analyze", "--storage.tsdb.path=" + folder_.path().string()});
   EXPECT_EQ(found.code, 1);
   EXPECT_THAT(found.err, HasSubstr("is in use by a running server"));
   EXPECT_THAT(found.err, HasSubstr("--server"));
 }
 
 TEST_F(TsdbTest, WhatIsWrongIsSaid) {
-  const Outcome empty = tsdb({"analyze", "--storage.tsdb.path", folder_.string()});
+  const Outcome empty = tsdb({"analyze", "--storage.tsdb.path", folder_.path().string()});
   EXPECT_EQ(empty.code, 1);
   EXPECT_THAT(empty.err, HasSubstr("there is no data of Pipit"));
-  EXPECT_TRUE(std::filesystem::is_empty(folder_)) << "looking makes nothing";
+  EXPECT_TRUE(std::filesystem::is_empty(folder_.path())) << "looking makes nothing";
   EXPECT_EQ(tsdb({}).code, 2);
   EXPECT_THAT(tsdb({"analyse"}).err, HasSubstr("analyze"));
   EXPECT_EQ(tsdb({"analyze", "--limit", "0"}).code, 2);
