@@ -25,9 +25,18 @@ TimestampMs time_of(const AppendBatch& batch, std::size_t i) {
 
 }  // namespace
 
-Status StoreCore::can_write() const {
+Status StoreCore::can_read() const {
   if (!open_) return Error{ErrorKind::unavailable, "the store is closed"};
   return {};
+}
+
+Status StoreCore::can_write() const {
+  if (log_incomplete_) {
+    return Error{ErrorKind::unavailable,
+                 "the disk of the data folder was full: nothing can be stored until what is in "
+                 "RAM has been written out"};
+  }
+  return can_read();
 }
 
 Result<SeriesRef> StoreCore::series_ref(const Labels& labels) {
@@ -106,6 +115,7 @@ Result<AppendReport> StoreCore::append(const AppendBatch& batch) {
   if (report.out_of_order != 0) out_of_order_.add(report.out_of_order);
   if (report.duplicates != 0) duplicates_.add(report.duplicates);
   if (report.too_old != 0) too_old_.add(report.too_old);
+  if (report.out_of_bounds != 0) out_of_bounds_.add(report.out_of_bounds);
   return report;
 }
 
@@ -115,7 +125,6 @@ Status StoreCore::judge(const AppendBatch& batch, AppendReport& report) {
   slots_.clear();
   accepted_.clear();
   late_.clear();
-  if (report.out_of_bounds != 0) out_of_bounds_.add(report.out_of_bounds);
   all_accepted_ = true;
   oldest_late_ = oldest_late_time();
   for (std::size_t i = 0; i < count; ++i) {

@@ -34,6 +34,7 @@ Status StoreCore::checkpoint_now() {
   if (cut_pending_) status = move_head_to_disk();
   if (status.ok()) status = begin_checkpoint();
   if (status.ok()) status = move_head_to_disk();
+  if (status.ok() && log_incomplete_) status = database_->drop_image();
   if (!status.ok()) {
     checkpoint_failures_.add();
     return status;
@@ -48,7 +49,7 @@ Status StoreCore::checkpoint_now() {
 /// The cut: what is in the log before it is in chunks when the checkpoint ends, and nothing else is.
 Status StoreCore::begin_checkpoint() {
   std::lock_guard commit_lock(commit_mutex_);
-  if (Status status = can_write(); !status.ok()) return status;
+  if (Status status = can_read(); !status.ok()) return status;
   if (Status status = index_->write_pending(); !status.ok()) return status;
   {
     std::lock_guard head_lock(head_mutex_);

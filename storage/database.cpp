@@ -19,6 +19,7 @@
 #include "storage/column_families.h"
 #include "storage/folder_check.h"
 #include "storage/keys.h"
+#include "storage/resume_image.h"
 #include "storage/table_replacement.h"
 #include "telemetry/log.h"
 
@@ -245,6 +246,15 @@ class RocksDatabase final : public Database {
     return done(status, "make a snapshot of");
   }
 
+  Status keep_image() override {
+    auto status = db_->DisableFileDeletions();
+    if (!status.ok()) return error(status, "write");
+    Status kept = keep_resume_image(path_);
+    status = db_->EnableFileDeletions(false);
+    return kept.ok() ? done(status, "write") : kept;
+  }
+  Status drop_image() override { return drop_resume_image(path_); }
+
   Status resume() override {
     listener_->set_refused(false);  // before: the disk may fill again at once
     const auto status = db_->Resume();
@@ -320,6 +330,7 @@ class RocksDatabase final : public Database {
 
 Result<std::unique_ptr<Database>> Database::open(const Options& options) {
   if (Status made = make_folder(options.path); !made.ok()) return made.error();
+  if (Status restored = restore_resume_image(options.path); !restored.ok()) return restored.error();
   if (Status checked = check_data_folder(options.path); !checked.ok()) return checked.error();
   auto database = std::make_unique<RocksDatabase>(options.path);
   if (Status opened = database->open(options.cache_bytes, options.visit_log); !opened.ok()) return opened.error();

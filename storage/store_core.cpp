@@ -222,7 +222,7 @@ void StoreCore::sync_if_due(Clock::time_point now) {
 }
 
 void StoreCore::tick(Clock::time_point now) {
-  if (database_->refuses_writes()) {
+  if (database_->refuses_writes() || log_incomplete_) {
     if (now - last_attempt_ < kRetryInterval) return;
     last_attempt_ = now;
     Status status = resume();
@@ -249,8 +249,10 @@ void StoreCore::tick(Clock::time_point now) {
 }
 
 /// Resuming drops the old log, so the head has to be on disk before anything else: without room for it, better wait.
+/// A kill before that is done finds the image.
 Status StoreCore::resume() {
   std::lock_guard checkpoint_lock(checkpoint_mutex_);
+  if (!database_->refuses_writes()) return checkpoint_now();
   std::uint64_t needed;
   {
     std::lock_guard head_lock(head_mutex_);
@@ -265,10 +267,11 @@ Status StoreCore::resume() {
   }
   {
     std::lock_guard commit_lock(commit_mutex_);
+    if (Status status = database_->keep_image(); !status.ok()) return status;
+    log_incomplete_ = true;
     begin_epoch();  // records from now on must not build on those that the log is about to lose
     if (Status status = database_->resume(); !status.ok()) return status;
     cut_pending_ = false;
-    log_incomplete_ = true;
     if (Status status = occupy_anchor(); !status.ok()) return status;
   }
   return checkpoint_now();

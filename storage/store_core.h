@@ -84,7 +84,7 @@ class StoreCore {
 
   // For readers.
   /// Fails when the store is closed.
-  Status can_read() const { return can_write(); }
+  Status can_read() const;
   const Database& database() const { return *database_; }
   const SeriesIndex& index() const { return *index_; }
   /// What retention leaves visible of times from `min_time` on.
@@ -224,12 +224,12 @@ class StoreCore {
   std::atomic<bool> open_ = false;             // changed under commit_mutex_
 
   // Under commit_mutex_.
+  /// RocksDB resumed, or is about to, and has dropped its log: until all of the head is on the disk, nothing is taken.
+  std::atomic<bool> log_incomplete_ = false;  // changed under checkpoint_mutex_
   std::uint64_t sequence_ = 0;
   Epoch epoch_ = 1;
   std::uint64_t epoch_begin_ = 1;  // number of the epoch's first record
   std::deque<std::pair<Epoch, Clock::time_point>> epoch_starts_;
-  bool log_incomplete_ =
-      false;  // RocksDB resumed and dropped the log, and the head is not on disk yet; under checkpoint_mutex_
   bool cut_pending_ = false;         // there was a cut, and the checkpoint that made it did not come to its end
   std::uint64_t log_bytes_ = 0;      // since the last cut
   std::uint64_t old_log_bytes_ = 0;  // of these, what a checkpoint is about to make superfluous

@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstdio>
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <thread>
 
 #include "model/duration.h"
+#include "storage/open_store.h"
+#include "tests/storage/database_proxy.h"
 #include "tests/storage/store_fixture.h"
 
 namespace pipit {
@@ -25,11 +28,12 @@ TEST_F(StoreTest, RetentionHidesAtOnceAndDropsWholeDays) {
   add(old_only, now - retention_ + 60'000, 1);
   add(lives, now - retention_ + 60'000, 1);
   add(lives, now, 2);
-  EXPECT_EQ(add(old_only, now - retention_ - 60'000, 0).too_old, 1u);
-  EXPECT_EQ(store_->label_values("pod", {}, 0, now, 0).value().size(), 2u);
-  reopen();
   EXPECT_EQ(add(old_only, now - retention_ - 60'000, 0).out_of_bounds, 1u);
   store_->set_out_of_order_window(1000);
+  EXPECT_EQ(add(old_only, now - retention_ - 60'000, 0).too_old, 1u);
+  store_->set_out_of_order_window(0);
+  EXPECT_EQ(store_->label_values("pod", {}, 0, now, 0).value().size(), 2u);
+  reopen();
   EXPECT_EQ(select_all(*store_, metric("m")).size(), 2u);
 
   retention_ = 2 * kDay;
@@ -183,13 +187,15 @@ class SmallDisk {
   explicit SmallDisk(const std::filesystem::path& path) : path_(path) {
     std::filesystem::create_directory(path_);
     mounted_ = mount("pipit-test", path_.c_str(), "tmpfs", 0, "size=3m") == 0;
-    if (!mounted_) std::puts("not run: a small tmpfs can't be mounted here");
+    why_ = mounted_ ? "" : std::strerror(errno);
   }
   ~SmallDisk() {
     if (mounted_) umount2(path_.c_str(), MNT_DETACH);
   }
   SmallDisk(const SmallDisk&) = delete;
   bool mounted() const { return mounted_; }
+  const std::string& why_not() const { return why_; }
+  const std::filesystem::path& path() const { return path_; }
   void fill() {
     std::ofstream file(path_ / "ballast", std::ios::app);
     for (int i = 0; i < 4096 && file.flush(); ++i) file << std::string(1024, 'x');
@@ -203,100 +209,184 @@ class SmallDisk {
  private:
   std::filesystem::path path_;
   bool mounted_ = false;
+  std::string why_;
 };
 
-TEST_F(StoreTest, AFullDiskRefusesAndRecovers) {
-  SmallDisk disk(folder_.path() / "disk");
-  if (!disk.mounted()) return;
-  StoreOptions small = options();
-  small.path = folder_.path() / "disk" / "pipit";
-  store_ = Store::open(small, metrics_).value();
-  std::vector<SeriesRef> refs;
-  for (int i = 0; i < 500; ++i) refs.push_back(store_->series({{"__name__", "m"}, {"n", std::to_string(i)}}).value());
-  std::vector<double> values(refs.size());
-  TimestampMs time = 0;
-  std::size_t stored = 0;
-  const auto append = [&] {
-    time += 1000;
-    for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>(time) / 3 + static_cast<double>(i);
-    auto report = store_->append({refs, values, {&time, 1}});
-    if (report.ok()) ++stored;
+/// 500 series on a small disk. Root may mount one; containers without that right, and others, may not.
+class FullDiskTest : public StoreTest {
+ protected:
+  void SetUp() override {
+    if (!disk_.mounted()) GTEST_SKIP() << "a small tmpfs can't be mounted here: " << disk_.why_not();
+    options_.path = disk_.path() / "pipit";
+    options_.retention = 0;
+    reopen();
+  }
+  void TearDown() override { store_.reset(); }
+  void reopen() {
+    store_.reset();
+    auto opened = Store::open(options_, metrics_);
+    ASSERT_TRUE(opened.ok()) << opened.error().message;
+    store_ = std::move(*opened);
+    find_series();
+  }
+  void find_series() {
+    refs_.clear();
+    for (int i = 0; i < 500; ++i) {
+      refs_.push_back(store_->series({{"__name__", "m"}, {"n", std::to_string(i)}}).value());
+    }
+    values_.resize(refs_.size());
+  }
+  Result<AppendReport> append() {
+    time_ += 1000;
+    for (std::size_t i = 0; i < values_.size(); ++i) {
+      values_[i] = i % 2 == 0 ? static_cast<double>(i) : static_cast<double>(time_) / 3;
+    }
+    auto report = store_->append({refs_, values_, {&time_, 1}});
+    if (report.ok()) times_.push_back(time_);
     return report;
-  };
+  }
+  /// Every sample that was acknowledged, and no other, since a failed append stores nothing.
+  void expect_all() {
+    const SeriesList found = select_all(*store_, metric("m"));
+    ASSERT_EQ(found.size(), refs_.size());
+    for (std::size_t i = 0; i < refs_.size(); ++i) {
+      SampleList expected;
+      for (const TimestampMs t : times_) {
+        expected.emplace_back(t, bits(i % 2 == 0 ? static_cast<double>(i) : static_cast<double>(t) / 3));
+      }
+      ASSERT_EQ(found.at("m{n=\"" + std::to_string(i) + "\"}"), expected) << i;
+    }
+  }
+
+  SmallDisk disk_{folder_.path() / "disk"};
+  StoreOptions options_;
+  std::vector<SeriesRef> refs_;
+  std::vector<double> values_;
+  TimestampMs time_ = 0;
+  std::vector<TimestampMs> times_;  ///< of what was acknowledged
+};
+
+/// Copies the folder, as a kill would leave it, at each step from RocksDB's resuming to the end of the checkpoint.
+class CopiedDatabase final : public DatabaseProxy {
+ public:
+  using Copies = std::vector<std::filesystem::path>;
+  CopiedDatabase(std::unique_ptr<Database> inner, const std::filesystem::path& path, Copies& copies,
+                 std::filesystem::path& to)
+      : DatabaseProxy(std::move(inner), path), copies_(copies), to_(to) {}
+  Status resume() override {
+    Status status = DatabaseProxy::resume();
+    resuming_ = status.ok();
+    if (resuming_) copy();
+    return status;
+  }
+  Status flush(Family* family) override {
+    if (resuming_) copy();
+    return DatabaseProxy::flush(family);
+  }
+  Status drop_image() override {
+    copy();
+    Status status = DatabaseProxy::drop_image();
+    copy();
+    resuming_ = false;
+    return status;
+  }
+
+ private:
+  void copy() {
+    copies_.push_back(to_ / std::to_string(copies_.size()));
+    std::filesystem::copy(path_, copies_.back(), std::filesystem::copy_options::recursive);
+  }
+  Copies& copies_;
+  std::filesystem::path& to_;
+  bool resuming_ = false;
+};
+
+TEST_F(FullDiskTest, AKillWhileItRecoversLosesNothing) {
+  CopiedDatabase::Copies copies;
+  std::filesystem::path to = folder_.path() / "copies";
+  std::filesystem::create_directory(to);
+  store_.reset();
+  store_ = open_store(open_behind<CopiedDatabase>(copies, to), options_, metrics_).value();
+  find_series();
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(append().ok());
+  disk_.fill();
+  while (append().ok()) continue;
+  const std::vector<TimestampMs> acknowledged = times_;
+  disk_.make_space();
+  for (int waited = 0; waited < 150 && !append().ok(); ++waited) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  ASSERT_EQ(times_.size(), acknowledged.size() + 1) << "it did not recover";
+  expect_all();
+  times_ = acknowledged;
+  store_.reset();
+  ASSERT_GE(copies.size(), 9u);
+  for (const auto& copy : copies) {
+    SCOPED_TRACE(copy);
+    options_.path = copy;
+    for (int start = 0; start < 2; ++start) {
+      reopen();
+      expect_all();
+    }
+  }
+}
+
+TEST_F(FullDiskTest, RefusesAndRecovers) {
   const auto append_until_full = [&] {
-    disk.fill();
+    disk_.fill();
     Result<AppendReport> report = append();
-    while (report.ok() && stored < 5000) report = append();
+    while (report.ok() && times_.size() < 5000) report = append();
     ASSERT_FALSE(report.ok()) << "the disk did not fill up";
     EXPECT_EQ(report.error().kind, ErrorKind::unavailable);
     EXPECT_NE(report.error().message.find("space"), std::string::npos) << report.error().message;
     EXPECT_FALSE(store_->checkpoint().ok());
-    EXPECT_EQ(select_all(*store_, metric("m")).begin()->second.size(), stored);
+    expect_all();
   };
   ASSERT_TRUE(append().ok());
   append_until_full();
-  disk.make_space();
-  for (int waited = 0; waited < 150 && !append().ok(); ++waited) {
+  disk_.make_space();
+  bool recovered = false;
+  for (int waited = 0; waited < 150 && !recovered; ++waited) {
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    recovered = append().ok();
   }
+  ASSERT_TRUE(recovered) << "by itself, when there is space again";
   append_until_full();
   EXPECT_FALSE(store_->close().ok());  // nowhere to put the head, but the log has it
   store_.reset();
-  disk.make_space();
-  store_ = Store::open(small, metrics_).value();
-  const SeriesList found = select_all(*store_, metric("m"));
-  EXPECT_EQ(found.size(), refs.size());
-  for (const auto& [name, samples] : found) EXPECT_EQ(samples.size(), stored) << name;
-  store_.reset();
+  disk_.make_space();
+  reopen();
+  expect_all();
 }
 
 /// Enough room to resume, which drops the log, but not for a checkpoint; and a disk that fills up at once again.
-TEST_F(StoreTest, ADiskThatIsNearlyFullLosesNothing) {
-  SmallDisk disk(folder_.path() / "disk");
-  if (!disk.mounted()) return;
-  StoreOptions small = options();
-  small.path = folder_.path() / "disk" / "pipit";
-  store_ = Store::open(small, metrics_).value();
-  std::vector<SeriesRef> refs;
-  for (int i = 0; i < 500; ++i) refs.push_back(store_->series({{"__name__", "m"}, {"n", std::to_string(i)}}).value());
-  std::vector<double> values(refs.size());
-  TimestampMs time = 0;
-  std::size_t stored = 0;
-  const auto append = [&] {
-    time += 1000;
-    for (std::size_t i = 0; i < values.size(); ++i) values[i] = i % 2 == 0 ? 1 : static_cast<double>(time) / 3;
-    const bool ok = store_->append({refs, values, {&time, 1}}).ok();
-    stored += ok ? 1 : 0;
-    return ok;
-  };
+TEST_F(FullDiskTest, LosesNothingWhileItIsNearlyFull) {
   const auto append_for = [&](std::chrono::milliseconds duration) {
     for (const auto end = std::chrono::steady_clock::now() + duration; std::chrono::steady_clock::now() < end;) {
-      if (append()) disk.fill();
+      if (append().ok()) disk_.fill();
       std::this_thread::sleep_for(std::chrono::microseconds(100));
     }
   };
-  while (stored < 300) ASSERT_TRUE(append());
-  disk.fill();
-  while (append()) continue;
-  disk.make_space(100 << 10);
+  while (times_.size() < 300) ASSERT_TRUE(append().ok());
+  disk_.fill();
+  while (append().ok()) continue;
+  disk_.make_space(100 << 10);
   append_for(std::chrono::seconds(2));
   EXPECT_FALSE(store_->close().ok());
   store_.reset();
-  disk.make_space();
-  store_ = Store::open(small, metrics_).value();
-  const SeriesList found = select_all(*store_, metric("m"));
-  EXPECT_EQ(found.size(), refs.size());
-  for (const auto& [name, samples] : found) EXPECT_EQ(samples.size(), stored) << name;
+  disk_.make_space();
+  reopen();
+  expect_all();
 
-  disk.fill();
-  while (append()) continue;
-  disk.make_space();
+  disk_.fill();
+  while (append().ok()) continue;
+  disk_.make_space();
   append_for(std::chrono::seconds(7));  // resumes, and is full again before or after the checkpoint
   (void)store_->close();
   store_.reset();
-  disk.make_space();
-  auto again = Store::open(small, metrics_);
-  EXPECT_TRUE(again.ok()) << again.error().message;
+  disk_.make_space();
+  reopen();
+  expect_all();
 }
 
 }  // namespace

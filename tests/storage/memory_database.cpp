@@ -217,6 +217,8 @@ class MemoryDatabase final : public Database {
     std::filesystem::create_directory(path);
     return {};
   }
+  Status keep_image() override { return {}; }
+  Status drop_image() override { return {}; }
   Status resume() override { return {}; }
   bool refuses_writes() const override { return false; }
   std::uint64_t file_bytes(Family* family) const override { return disk_->bytes(family->GetID()); }
