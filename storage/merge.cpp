@@ -59,7 +59,7 @@ Result<bool> DayMerge::step() {
   if (!out.ok()) return out.error();
   std::size_t bytes = 0;
   SeriesId last = 0;
-  while (*more && bytes < kStepBytes) {
+  while (*more && bytes < step_bytes_) {
     last = small.id();
     if (Status status = copy_until(last, merged, **out); !status.ok()) return status.error();
     times_.clear();

@@ -19,10 +19,12 @@ namespace pipit {
 /// Not thread-safe; nobody else may write chunks during a step.
 class DayMerge {
  public:
-  DayMerge(Database& database, Partition day) : database_(database), day_(day) {}
+  /// `step_bytes`, of small chunks, bounds how long a step takes: some seconds for 32 MB.
+  DayMerge(Database& database, Partition day, std::size_t step_bytes)
+      : database_(database), day_(day), step_bytes_(step_bytes) {}
 
-  /// Takes the next series that have chunks, about `kStepBytes` of them. False when there are no more. A step that
-  /// fails has changed nothing, or only put samples into `merged` that are in `chunks` still.
+  /// Takes the next series that have chunks, about as many bytes as a step has. False when there are no more. A step
+  /// that fails has changed nothing, or only put samples into `merged` that are in `chunks` still.
   Result<bool> step();
   /// Frees the space of what was moved. After the last step; others may write chunks meanwhile.
   Status compact();
@@ -32,9 +34,6 @@ class DayMerge {
   std::optional<std::chrono::steady_clock::time_point> newest_chunk;
   std::uint64_t series() const { return series_; }
   std::uint64_t samples() const { return samples_; }
-
-  /// Of small chunks: bounds how long a step takes, some seconds. Its memory is that of one series.
-  static constexpr std::size_t kStepBytes = 32 << 20;
 
  private:
   class Walk;
@@ -46,6 +45,7 @@ class DayMerge {
 
   Database& database_;
   Partition day_;
+  std::size_t step_bytes_;
   SeriesId next_ = 0;
   bool replaced_ = false;  ///< there were merged chunks in the ranges
   std::uint64_t series_ = 0;

@@ -25,6 +25,8 @@ struct StoreOptions {
   DurationMs log_sync_interval = 2000;
   /// RAM for the open chunks of the head before they are written out, in bytes.
   std::size_t head_bytes = 8u << 20;
+  /// Of small chunks: what one step of merging a day takes. It bounds how long a checkpoint may have to wait for it.
+  std::size_t merge_step_bytes = 32u << 20;
   /// RAM for RocksDB's blocks and memtables together, in bytes.
   std::size_t cache_bytes = 8u << 20;
 };

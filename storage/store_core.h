@@ -19,6 +19,7 @@
 #include "storage/expiry.h"
 #include "storage/head.h"
 #include "storage/log_record.h"
+#include "storage/merge_due.h"
 #include "storage/replay_index.h"
 #include "storage/series_index.h"
 #include "storage/store.h"
@@ -217,7 +218,7 @@ class StoreCore {
   TimeRange recent_;  // of samples since the last cut
   std::set<Partition> partitions_;
   std::set<Partition> merged_;                       // of these, with chunks in the family `merged`
-  std::map<Partition, Clock::time_point> unmerged_;  // with chunks in `chunks`, and when the last of them came
+  UnmergedDays unmerged_;
   std::uint64_t departures_ = 0;
 
   std::atomic<std::uint64_t> tombstones_ = 0;  // series that have some; changed under checkpoint_mutex_
@@ -266,9 +267,8 @@ class StoreCore {
   Clock::time_point last_retention_{};
   std::unique_ptr<DayMerge> merging_;
   Clock::time_point last_merge_failure_{};
-  std::uint64_t quiet_sequence_ = 0;  // the newest record, and since when it is
-  Clock::time_point quiet_since_{};
-  std::optional<Partition> dropped_before_;  // what retention has done; under checkpoint_mutex_
+  QuietTime quiet_;
+  std::optional<Partition> dropped_before_;  // by the limit of time; under checkpoint_mutex_
   Clock::time_point last_attempt_{};
 
   Counter& appended_;

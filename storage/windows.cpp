@@ -4,14 +4,13 @@
 
 #include "model/duration.h"
 #include "storage/merge.h"
+#include "storage/merge_due.h"
 #include "storage/store_core.h"
 #include "telemetry/log.h"
 
 namespace pipit {
 namespace {
 
-/// A day into which chunks still come, for instance of history that is being loaded, waits this long after the last.
-constexpr std::chrono::minutes kQuiet{2};
 constexpr std::chrono::minutes kRetryMerge{1};
 /// Days that a start finds unmerged don't wait that long, but let it answer first.
 constexpr std::chrono::seconds kAfterStart{5};
@@ -50,7 +49,7 @@ Status StoreCore::load_partitions() {
       if (family == database_->merged()) {
         merged_.insert(key.partition);
       } else {
-        unmerged_.emplace(key.partition, Clock::now() - kQuiet + kAfterStart);
+        unmerged_.emplace(key.partition, Clock::now() - kMergeQuiet + kAfterStart);
       }
       std::string next;
       put_partition(next, key.partition + 1);
@@ -61,16 +60,10 @@ Status StoreCore::load_partitions() {
   return {};
 }
 
-/// The oldest day that is over as of `now`, has chunks that are not merged, and got none since `quiet_since`.
 std::optional<Partition> StoreCore::closed_day(TimestampMs now, Clock::time_point quiet_since) const {
   const DurationMs late = std::max<DurationMs>(out_of_order_window_, 0);
   std::lock_guard head_lock(head_mutex_);
-  for (const auto& [day, last_chunk] : unmerged_) {
-    if (partition_start(day + 1) > now - late) break;
-    const bool more_in_head = recent_.min != kMaxTimestamp && partition_of(recent_.min) <= day;
-    if (last_chunk <= quiet_since && !more_in_head) return day;
-  }
-  return std::nullopt;
+  return day_to_merge(unmerged_, now, late, recent_.min, quiet_since);
 }
 
 /// False when the day is done.
@@ -108,7 +101,7 @@ Status StoreCore::end_merge(DayMerge& merge) {
 
 Status StoreCore::merge_closed_days(TimestampMs now) {
   while (const auto day = closed_day(now, Clock::now())) {
-    DayMerge merge(*database_, *day);
+    DayMerge merge(*database_, *day, options_.merge_step_bytes);
     for (bool more = true; more;) {
       auto step = merge_step(merge);
       if (!step.ok()) return step.error();
@@ -119,28 +112,23 @@ Status StoreCore::merge_closed_days(TimestampMs now) {
   return {};
 }
 
-/// Whether nothing is appended any more, and all that the head has is of days that are over: loaded history.
+/// Whether nothing is appended any more, and all that the head has is of days that are over.
 bool StoreCore::head_is_history(Clock::time_point now) {
   std::lock_guard commit_lock(commit_mutex_);
-  if (sequence_ != quiet_sequence_) {
-    quiet_sequence_ = sequence_;
-    quiet_since_ = now;
-  }
-  return now - quiet_since_ >= kQuiet && recent_.max != kMinTimestamp &&
-         partition_start(partition_of(recent_.max) + 1) <= now_ms();
+  return quiet_.reached(sequence_, now) && is_history(recent_.max, now_ms());
 }
 
 /// One step of the day that is due, if any: the background thread has other things to do in between.
 Status StoreCore::merge_in_background(Clock::time_point now) {
   if (!merging_) {
-    if (head_is_history(now) && now - last_attempt_ >= kQuiet) {
+    if (head_is_history(now) && now - last_attempt_ >= kMergeQuiet) {
       last_attempt_ = now;
       if (Status status = checkpoint(); !status.ok()) return status;
     }
     if (now - last_merge_failure_ < kRetryMerge) return {};
-    const auto day = closed_day(now_ms(), now - kQuiet);
+    const auto day = closed_day(now_ms(), now - kMergeQuiet);
     if (!day) return {};
-    merging_ = std::make_unique<DayMerge>(*database_, *day);
+    merging_ = std::make_unique<DayMerge>(*database_, *day, options_.merge_step_bytes);
   }
   auto more = merge_step(*merging_);
   Status status = more.ok() ? Status() : more.error();

@@ -7,6 +7,8 @@
 #include "storage/chunk.h"
 #include "storage/database.h"
 #include "storage/keys.h"
+#include "storage/open_store.h"
+#include "tests/storage/database_proxy.h"
 #include "tests/storage/store_fixture.h"
 
 namespace pipit {
@@ -282,6 +284,72 @@ TEST_F(MergeTest, OfTwoSamplesWithOneTimeTheOneInOrderStays) {
   EXPECT_EQ(select_all(*store_, {}).at("m"), expected);
   merge();
   EXPECT_EQ(select_all(*store_, {}).at("m"), expected);
+}
+
+/// Calls a function before a merge's step has written anything, and after.
+class SteppedDatabase final : public DatabaseProxy {
+ public:
+  SteppedDatabase(std::unique_ptr<Database> inner, const std::filesystem::path& path, std::function<void()>& look)
+      : DatabaseProxy(std::move(inner), path), look_(look) {}
+  Result<std::unique_ptr<Replacement>> replace(Family* family) override {
+    if (look_) look_();
+    return DatabaseProxy::replace(family);
+  }
+  /// What a step has moved leaves the small chunks: after the merged ones are there.
+  Status write(rocksdb::WriteBatch& batch, bool durable) override {
+    if (look_ && !durable) look_();
+    return DatabaseProxy::write(batch, durable);
+  }
+
+ private:
+  std::function<void()>& look_;
+};
+
+/// Readers see each sample once between the steps and within them, and so does a start after a kill.
+TEST_F(MergeTest, ADayInManyStepsIsWholeAtAnyMoment) {
+  write(kDay, kDay + 20 * kHour);
+  const SeriesList expected = select_all(*store_, {});
+  for (const std::size_t step_bytes : {1u, 3000u}) {
+    SCOPED_TRACE(step_bytes);
+    const std::filesystem::path copy = folder_.path() / ("steps-" + std::to_string(step_bytes));
+    store_.reset();
+    std::filesystem::create_directory(copy);
+    std::filesystem::copy(options().path, copy / "pipit", std::filesystem::copy_options::recursive);
+    StoreOptions stepped = options();
+    stepped.path = copy / "pipit";
+    stepped.merge_step_bytes = step_bytes;
+    std::function<void()> look;
+    auto store = open_store(open_behind<SteppedDatabase>(look), stepped, metrics_).value();
+    std::vector<std::filesystem::path> killed;
+    look = [&] {
+      EXPECT_EQ(select_all(*store, {}), expected) << "look " << killed.size();
+      killed.push_back(copy / std::to_string(killed.size()));
+      std::filesystem::copy(stepped.path, killed.back());
+    };
+    ASSERT_TRUE(store->merge_closed_days(kLongAfter).ok());
+    look = nullptr;
+    EXPECT_EQ(select_all(*store, {}), expected);
+    store.reset();
+    EXPECT_GE(killed.size(), step_bytes == 1 ? 24u : 4u) << "two looks a step";
+    EXPECT_LE(killed.size(), step_bytes == 1 ? 24u : 20u);
+    for (const auto& folder : killed) {
+      stepped.path = folder;
+      store = Store::open(stepped, metrics_).value();
+      EXPECT_EQ(select_all(*store, {}), expected) << folder;
+      ASSERT_TRUE(store->merge_closed_days(kLongAfter).ok());
+      EXPECT_EQ(select_all(*store, {}), expected) << folder;
+      store.reset();
+      auto database = Database::open({folder, 1 << 20, {}}).value();
+      auto small = database->iterate(database->chunks());
+      small->SeekToFirst();
+      EXPECT_FALSE(small->Valid()) << "all are merged";
+      std::size_t merged = 0;
+      auto it = database->iterate(database->merged());
+      for (it->SeekToFirst(); it->Valid(); it->Next()) ++merged;
+      EXPECT_EQ(merged, expected.size());
+    }
+    open();
+  }
 }
 
 }  // namespace
