@@ -11,6 +11,8 @@ namespace pipit {
 namespace {
 
 constexpr std::size_t kSeriesAtOnce = 256;
+/// Series that leave the index under one hold of the commit lock.
+constexpr std::size_t kSeriesUnderLock = 64;
 
 }  // namespace
 
@@ -166,15 +168,42 @@ Status StoreCore::expire_tombstones(TimestampMs kept_from) {
   }
 }
 
-/// Series without a sample leave the index, and the head. REQUIRES: checkpoint_mutex_.
+/// Series without a sample leave the index, and the head. REQUIRES: checkpoint_mutex_, so no chunk comes meanwhile.
 Status StoreCore::forget_empty_series(std::span<const SeriesId> ids) {
+  auto unstored = without_chunks(ids);
+  if (!unstored.ok()) return unstored.error();
+  const std::span<const SeriesId> all(*unstored);
+  for (std::size_t at = 0; at < all.size(); at += kSeriesUnderLock) {
+    const auto some = all.subspan(at, std::min(kSeriesUnderLock, all.size() - at));
+    if (Status status = forget_unless_in_head(some); !status.ok()) return status;
+  }
+  return {};
+}
+
+/// Those that have no chunk. Writers go on meanwhile: it is two seeks a series and day.
+Result<std::vector<SeriesId>> StoreCore::without_chunks(std::span<const SeriesId> ids) const {
+  std::vector<SeriesId> left(ids.begin(), ids.end());
+  const std::vector<Partition> days = partitions(kMinStorableTime, kMaxStorableTime);
+  for (auto* family : database_->chunk_families()) {
+    auto it = database_->iterate(family, false);
+    std::erase_if(left, [&](SeriesId id) {
+      return std::ranges::any_of(days, [&](Partition day) {
+        std::string prefix;
+        put_chunk_prefix(prefix, day, id);
+        it->Seek(slice(prefix));
+        return it->Valid() && view(it->key()).starts_with(prefix);
+      });
+    });
+    if (!it->status().ok()) return database_->error(it->status(), "read");
+  }
+  return left;
+}
+
+Status StoreCore::forget_unless_in_head(std::span<const SeriesId> ids) {
   std::vector<SeriesId> empty;
   // Whoever wants to make one of these series anew waits until it is gone altogether.
   std::lock_guard commit_lock(commit_mutex_);
   for (const SeriesId id : ids) {
-    auto stored = has_chunks(id);
-    if (!stored.ok()) return stored.error();
-    if (*stored) continue;
     std::lock_guard head_lock(head_mutex_);
     const Head::Slot slot = head_.find(id);
     if (slot != Head::kNoSlot) {
@@ -187,20 +216,6 @@ Status StoreCore::forget_empty_series(std::span<const SeriesId> ids) {
   if (!removed.ok()) return removed.error();
   removed_.add(removed->series);
   return forget_metadata(removed->metrics);
-}
-
-Result<bool> StoreCore::has_chunks(SeriesId id) const {
-  for (auto* family : database_->chunk_families()) {
-    auto it = database_->iterate(family, false);
-    for (const Partition day : partitions_) {
-      std::string prefix;
-      put_chunk_prefix(prefix, day, id);
-      it->Seek(slice(prefix));
-      if (it->Valid() && view(it->key()).starts_with(prefix)) return true;
-    }
-    if (!it->status().ok()) return database_->error(it->status(), "read");
-  }
-  return false;
 }
 
 }  // namespace pipit

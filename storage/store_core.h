@@ -187,7 +187,8 @@ class StoreCore {
   Status drop_tombstones(TombstoneReader& tombstones);
   Status expire_tombstones(TimestampMs kept_from);
   Status forget_empty_series(std::span<const SeriesId> ids);
-  Result<bool> has_chunks(SeriesId id) const;
+  Result<std::vector<SeriesId>> without_chunks(std::span<const SeriesId> ids) const;
+  Status forget_unless_in_head(std::span<const SeriesId> ids);
 
   // snapshot (snapshot.cpp)
   std::filesystem::path snapshot_folder() const;

@@ -4,10 +4,13 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <future>
 #include <random>
 #include <thread>
 
+#include "storage/open_store.h"
 #include "storage/tombstones.h"
+#include "tests/storage/database_proxy.h"
 #include "tests/storage/store_fixture.h"
 
 namespace pipit {
@@ -297,6 +300,50 @@ TEST_F(DeletionTest, SurvivesKills) {
     store_.reset();
   }
   EXPECT_GT(deleted_up_to, 0);
+}
+
+/// Calls a function whenever somebody begins to look through chunks.
+class WatchedDatabase final : public DatabaseProxy {
+ public:
+  WatchedDatabase(std::unique_ptr<Database> inner, const std::filesystem::path& path, std::function<void()>& look)
+      : DatabaseProxy(std::move(inner), path), look_(look) {}
+  std::unique_ptr<rocksdb::Iterator> iterate(Family* family, bool fill_cache) const override {
+    if (look_ && (family == chunks() || family == merged())) look_();
+    return DatabaseProxy::iterate(family, fill_cache);
+  }
+
+ private:
+  std::function<void()>& look_;
+};
+
+/// Whether series have chunks left takes two seeks for each and each day.
+TEST_F(StoreTest, CleaningLooksThroughChunksWhileWritersGoOn) {
+  std::function<void()> look;
+  store_ = open_store(open_behind<WatchedDatabase>(look), options(), metrics_).value();
+  for (int i = 0; i < 10; ++i) add({{"__name__", "gone"}, {"n", std::to_string(i)}}, 1000, 1);
+  const std::vector<std::vector<Matcher>> sets{metric("gone")};
+  ASSERT_TRUE(store_->delete_series(sets, kMinTimestamp, kMaxTimestamp).ok());
+  const SeriesRef ref = store_->series({{"__name__", "lives"}}).value();
+  TimestampMs time = 1000;
+  int waited_for = 0;
+  int looked = 0;
+  std::vector<std::future<void>> writers;
+  look = [&] {
+    ++looked;
+    time += 1000;
+    writers.push_back(std::async(std::launch::async, [&, at = time] {
+      const double value = 1;
+      EXPECT_EQ(store_->append({{&ref, 1}, {&value, 1}, {&at, 1}}).value().stored, 1u);
+    }));
+    if (writers.back().wait_for(std::chrono::seconds(5)) != std::future_status::ready) ++waited_for;
+  };
+  const Status status = store_->clean_tombstones();
+  writers.clear();
+  look = nullptr;
+  ASSERT_TRUE(status.ok()) << status.error().message;
+  EXPECT_GT(looked, 2);
+  EXPECT_EQ(waited_for, 0);
+  EXPECT_EQ(select_all(*store_, {}).size(), 1u);
 }
 
 }  // namespace
