@@ -361,18 +361,18 @@ void StoreCore::copy_head(SeriesId id, Head::Slot slot, TimestampMs min_time, Ti
       copy.complete_from = std::min(copy.complete_from, open.first_time());
       add(open.first_time(), open.last_time(), [&] { open.copy_to(copy.bytes); });
     }
-  }
-  if (late_times.empty()) return;
-  // There can be many, and writers wait for the lock: so only now.
-  add(late_times.front(), late_times.back(), [&] { copy.bytes += encode_chunk(late_times, late_values); });
-}
-
     if (const auto* sealed = head_.sealed(slot)) {
       for (const SealedChunk& chunk : *sealed) {
         if (chunk.late != 0) add(chunk.start, chunk.end, [&] { copy.bytes += chunk.bytes; });
       }
     }
     if (const LateSamples* late = head_.late(slot)) late->copy_to(min_time, max_time, late_times, late_values);
+  }
+  if (late_times.empty()) return;
+  // There can be many, and writers wait for the lock: so only now.
+  add(late_times.front(), late_times.back(), [&] { copy.bytes += encode_chunk(late_times, late_values); });
+}
+
 bool StoreCore::newest_in_head(SeriesId id, Head::Slot slot, TimestampMs min_time, TimestampMs max_time,
                                TimestampMs& time, double& value) const {
   std::lock_guard head_lock(head_mutex_);

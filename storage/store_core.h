@@ -224,10 +224,10 @@ class StoreCore {
 
   std::atomic<std::uint64_t> tombstones_ = 0;  // series that have some; changed under checkpoint_mutex_
   std::atomic<bool> open_ = false;             // changed under commit_mutex_
-
-  // Under commit_mutex_.
   /// RocksDB resumed, or is about to, and has dropped its log: until all of the head is on the disk, nothing is taken.
   std::atomic<bool> log_incomplete_ = false;  // changed under checkpoint_mutex_
+
+  // Under commit_mutex_.
   std::uint64_t sequence_ = 0;
   Epoch epoch_ = 1;
   std::uint64_t epoch_begin_ = 1;  // number of the epoch's first record
@@ -277,8 +277,8 @@ class StoreCore {
   Counter& late_stored_;
   Counter& duplicates_;
   Counter& too_old_;
-  Counter& created_;
   Counter& out_of_bounds_;
+  Counter& created_;
   Counter& removed_;
   Counter& size_retentions_;
   Counter& checkpoints_;
