@@ -86,8 +86,8 @@ class Head {
   }
   void prefetch_slot(Slot slot) const {
     const auto* entry = reinterpret_cast<const char*>(&at(slot));
-    __builtin_prefetch(entry);
-    __builtin_prefetch(entry + 64);
+    for (std::size_t at = 0; at < sizeof(HeadSeries); at += 64) __builtin_prefetch(entry + at);
+    __builtin_prefetch(entry + sizeof(HeadSeries) - 1);  // it may begin anywhere in a line
   }
 
   /// REQUIRES: time > the series' last time.
@@ -97,6 +97,8 @@ class Head {
   const LateSamples* late(Slot slot) const;
   /// Closes the open chunk, if it has samples; it is then among sealed().
   void seal(Slot slot);
+  /// Makes room for a sealed chunk of each series, as a replay of two epochs needs it.
+  void expect_sealed() { sealed_.reserve(series_); }
   /// Closes the late samples, if there are any of an epoch before `before`, likewise.
   void seal_late(Slot slot, Epoch before);
   const std::vector<SealedChunk>* sealed(Slot slot) const;

@@ -36,6 +36,7 @@ Status StoreCore::replay_record(std::string_view bytes, std::uint64_t sequence) 
     replay_lists_.clear();
     // A cut lies between two epochs, and its checkpoint had not ended.
     cut_pending_ = replayed_records_ != 0;
+    if (cut_pending_) head_.expect_sealed();
     epoch_ = static_cast<Epoch>(record.epoch());
   }
   epoch_begin_ = sequence - record.position();
@@ -70,11 +71,10 @@ Status StoreCore::find_replay_slots(const LogRecordReader& record) {
   if (record.list() != SeriesList::known) {
     slots->clear();
     const auto ids = record.ids();
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-      if (i + kAhead < ids.size()) replay_index_.prefetch(ids[i + kAhead]);
-      Head::Slot& slot = replay_index_.slot(ids[i]);
+    for (const SeriesId id : ids) {
+      Head::Slot& slot = replay_index_.slot(id);
       if (slot == Head::kNoSlot) {
-        slot = head_.insert_unlisted(ids[i], epoch_);
+        slot = head_.insert_unlisted(id, epoch_);
         head_.at(slot).last_unknown = true;
       }
       slots->push_back(slot);
