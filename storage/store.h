@@ -24,7 +24,7 @@ struct StoreOptions {
   /// How long what was appended may wait until it is forced to the disk; 0 forces it before append returns.
   DurationMs log_sync_interval = 2000;
   /// RAM for the open chunks of the head before they are written out, in bytes.
-  std::size_t head_bytes = 8u << 20;
+  std::size_t head_bytes = 5u << 20;
   /// Of small chunks: what one step of merging a day takes. It bounds how long a checkpoint may have to wait for it.
   std::size_t merge_step_bytes = 32u << 20;
   /// RAM for RocksDB's blocks and memtables together, in bytes.
@@ -87,6 +87,8 @@ class Store final : public Appender, public Queryable {
 
   // Queryable
   Result<std::unique_ptr<SeriesCursor>> select(const SelectRequest& request, SymbolTable& symbols) const override;
+  Result<std::unique_ptr<SharedSelection>> select_shared(const SelectRequest& request,
+                                                         SymbolTable& symbols) const override;
   Result<std::vector<std::string>> label_names(MatcherSets matcher_sets, TimestampMs min_time, TimestampMs max_time,
                                                std::size_t limit) const override;
   Result<std::vector<std::string>> label_values(std::string_view name, MatcherSets matcher_sets, TimestampMs min_time,

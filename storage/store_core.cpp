@@ -17,8 +17,8 @@ using namespace std::chrono_literals;
 /// How long samples may stay in RAM alone; the log has them, but a restart reads it.
 constexpr auto kCheckpointInterval = 2h;
 /// How much a restart may have to replay.
-constexpr std::uint64_t kMaxLogBytes = 16 << 20;
-constexpr std::uint64_t kMaxLogBytesPerSeries = 8;
+constexpr std::uint64_t kMaxLogBytes = 8 << 20;
+constexpr std::uint64_t kMaxLogBytesPerSeries = 4;
 /// A head of many series gets room for chunks that are worth writing.
 constexpr std::uint64_t kMinBytesPerSeries = 48;
 /// How often the background thread looks for work.
