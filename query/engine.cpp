@@ -5,6 +5,7 @@
 #include <new>
 #include <stdexcept>
 #include <string>
+#include <thread>
 
 #include "query/answer.h"
 #include "query/parser.h"
@@ -80,6 +81,12 @@ bool is_extended(const Expr& expr) {
   return without_parens(*matrix->selector).as<VectorSelector>()->extension != RangeExtension::none;
 }
 
+/// Threads beside those that the queries come on.
+unsigned helpers_of(const EngineOptions& options) {
+  const unsigned threads = options.threads != 0 ? options.threads : std::thread::hardware_concurrency();
+  return threads > 1 ? threads - 1 : 0;
+}
+
 void evaluate(QueryContext& context, const Expr& expr, const StepGrid& grid, QueryResult& result) {
   Planner planner(context);
   bool is_range = context.request().is_range();
@@ -109,7 +116,11 @@ void evaluate(QueryContext& context, const Expr& expr, const StepGrid& grid, Que
 class Engine::Impl {
  public:
   Impl(const Queryable& source, const EngineOptions& options, MetricsRegistry& registry)
-      : source_(source), options_(options), gate_(std::max(1U, options.max_concurrency)), metrics_(registry) {
+      : source_(source),
+        options_(options),
+        gate_(std::max(1U, options.max_concurrency)),
+        threads_(helpers_of(options)),
+        metrics_(registry) {
     metrics_.concurrent_max.set(std::max(1U, options.max_concurrency));
   }
 
@@ -151,7 +162,7 @@ class Engine::Impl {
 
   Result<QueryResult> evaluate_within_gate(const QueryRequest& request, const Expr& expr, const StepGrid& grid,
                                            Clock::time_point deadline) {
-    QueryContext context(source_, request, options_, deadline);
+    QueryContext context(source_, request, options_, deadline, threads_);
     QueryResult result;
     evaluate(context, expr, grid, result);
     metrics_.samples_read.add(static_cast<double>(context.samples_read()));
@@ -165,6 +176,7 @@ class Engine::Impl {
   const Queryable& source_;
   EngineOptions options_;
   QueryGate gate_;
+  ThreadBudget threads_;
   EngineMetrics metrics_;
 };
 

@@ -21,6 +21,8 @@ struct EngineOptions {
   DurationMs timeout = DurationMs{2} * 60'000;
   std::uint64_t max_samples = 50'000'000;
   unsigned max_concurrency = 20;
+  /// On which a query that has much to read works: its caller's and helpers, which all queries share. 0: one a core.
+  unsigned threads = 0;
   /// The resolution of a subquery that names none: the global evaluation interval.
   DurationMs default_subquery_step = 60'000;
 };
@@ -59,7 +61,8 @@ struct QueryResult {
   std::vector<std::string> infos;
 };
 
-/// Evaluates PromQL. Thread-safe; each query runs on the caller's thread.
+/// Evaluates PromQL. Thread-safe; each query runs on the caller's thread, and on others beside it while it reads many
+/// samples. The answer does not depend on their number.
 ///
 /// Errors: bad_data for a query that does not parse; execution for a limit or an impossible match; timeout;
 /// canceled. Wordings are Prometheus's.

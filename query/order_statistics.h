@@ -13,16 +13,21 @@ bool less_nan_first(double a, double b);
 /// NaN.
 double quantile_of_sorted(double q, std::span<const double> sorted);
 
-/// The samples of a window in ascending order, kept so while the window slides: a sample that enters or leaves costs a
-/// search and a memmove.
-class SortedWindow {
+/// The same of values in any order, which are left in another one.
+double quantile_of_unsorted(double q, std::span<double> values);
+
+/// Quantiles of windows that slide over samples. Where a window has much in common with the one before, its samples are
+/// kept in order, and one that enters or leaves costs a search and a memmove; else each window's are divided anew.
+class SlidingQuantile {
  public:
-  /// Makes the window samples [lo, hi) of `samples`. Both bounds must not go back between calls.
-  void move_to(std::span<const double> samples, std::uint32_t lo, std::uint32_t hi);
-  std::span<const double> values() const { return sorted_; }
+  explicit SlidingQuantile(std::span<const double> samples) : samples_(samples) {}
+  /// Of samples [lo, hi), at least one. Both bounds must not go back between calls.
+  double of_window(double q, std::uint32_t lo, std::uint32_t hi);
 
  private:
-  std::vector<double> sorted_;
+  std::span<const double> samples_;
+  std::vector<double> window_;  ///< samples [lo_, hi_)
+  bool sorted_ = false;
   std::uint32_t lo_ = 0;
   std::uint32_t hi_ = 0;
 };

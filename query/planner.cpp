@@ -115,6 +115,7 @@ Planner::Range Planner::range_selector(const MatrixSelector& matrix, const StepG
     if (selector.extension == RangeExtension::smoothed) result.window.after = context_.lookback();
     if (!reaches_too_far(grid, result.window)) {
       result.samples = make_range_selector(context_, selector, grid, result.window);
+      result.selector = &selector;
     }
   }
   return result;

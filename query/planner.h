@@ -31,6 +31,7 @@ class Planner {
   struct Range {
     SampleStreamPtr samples;
     RangeWindow window;
+    const VectorSelector* selector = nullptr;  ///< that the samples are read by, if they are not a subquery's
   };
   /// A range selector or a subquery.
   Range range(const Expr& expr, const StepGrid& grid);

@@ -5,13 +5,14 @@
 namespace pipit {
 
 QueryContext::QueryContext(const Queryable& source, const QueryRequest& request, const EngineOptions& options,
-                           Clock::time_point deadline)
+                           Clock::time_point deadline, ThreadBudget& threads)
     : source_(source),
       request_(request),
       lookback_(request.lookback_delta > 0 ? request.lookback_delta : options.lookback_delta),
       default_subquery_step_(options.default_subquery_step),
       max_samples_(options.max_samples),
-      deadline_(deadline),
+      threads_(threads),
+      interrupt_(deadline, request.canceled),
       symbols_(std::make_shared<SymbolTable>()),
       name_id_(symbols_->intern(kMetricName)),
       type_id_(symbols_->intern("__type__")),
@@ -26,9 +27,9 @@ void QueryContext::fail(Error error) {
 
 bool QueryContext::check() {
   if (failed_) return false;
-  if (request_.canceled != nullptr && request_.canceled->load(std::memory_order_relaxed)) {
+  if (interrupt_.is_canceled()) {
     fail({ErrorKind::canceled, "query was canceled in expression evaluation"});
-  } else if (Clock::now() > deadline_) {
+  } else if (interrupt_.is_late()) {
     fail({ErrorKind::timeout, "query timed out in expression evaluation"});
   }
   return !failed_;

@@ -8,7 +8,9 @@
 #include "model/symbol_table.h"
 #include "query/annotations.h"
 #include "query/engine.h"
+#include "query/interrupt.h"
 #include "query/step_grid.h"
+#include "query/thread_budget.h"
 #include "storage/queryable.h"
 
 namespace pipit {
@@ -19,15 +21,18 @@ class QueryContext {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// `request` and `source` must outlive the context.
+  /// `request`, `source` and `threads` must outlive the context.
   QueryContext(const Queryable& source, const QueryRequest& request, const EngineOptions& options,
-               Clock::time_point deadline);
+               Clock::time_point deadline, ThreadBudget& threads);
 
   const Queryable& source() const { return source_; }
   const QueryRequest& request() const { return request_; }
   DurationMs lookback() const { return lookback_; }
   DurationMs default_subquery_step() const { return default_subquery_step_; }
   std::uint64_t max_samples() const { return max_samples_; }
+  /// Threads that the query may have beside its own.
+  ThreadBudget& threads() { return threads_; }
+  const Interrupt& interrupt() const { return interrupt_; }
 
   SymbolTable& symbols() { return *symbols_; }
   std::shared_ptr<SymbolTable> shared_symbols() const { return symbols_; }
@@ -51,7 +56,14 @@ class QueryContext {
   bool hold(std::uint64_t cells);
   void release(std::uint64_t cells) { held_ -= cells; }
 
-  void count_samples_read(std::uint64_t n) { samples_read_ += n; }
+  /// Counts samples of series that pass by, `longest` of which were in memory at a time; fails the query over the
+  /// limit.
+  bool pass_by(std::uint64_t samples, std::uint64_t longest) {
+    samples_read_ += samples;
+    const bool within_limit = hold(longest);
+    release(longest);
+    return within_limit;
+  }
   std::uint64_t samples_read() const { return samples_read_; }
 
  private:
@@ -60,7 +72,8 @@ class QueryContext {
   DurationMs lookback_;
   DurationMs default_subquery_step_;
   std::uint64_t max_samples_;
-  Clock::time_point deadline_;
+  ThreadBudget& threads_;
+  Interrupt interrupt_;
   std::shared_ptr<SymbolTable> symbols_;
   SymbolId name_id_;
   SymbolId type_id_;

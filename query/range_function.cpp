@@ -1,69 +1,142 @@
 #include "query/range_function.h"
 
 #include <algorithm>
+#include <cmath>
+#include <memory>
 
 #include "model/labels.h"
+#include "model/number.h"
 #include "query/label_set.h"
+#include "query/selector.h"
+#include "query/series_scan.h"
 
 namespace pipit {
 namespace {
 
-class RangeFunctionOperator : public Operator {
+/// A function's row of a series.
+class RangeRow : public RowFunction {
  public:
-  RangeFunctionOperator(QueryContext& context, RangeFunctionCall call, SampleStreamPtr input, const StepGrid& grid,
-                        const RangeWindow& window)
-      : context_(context),
-        call_(std::move(call)),
-        input_(std::move(input)),
-        wants_counter_(call_.function->name == "rate" || call_.function->name == "increase") {
+  RangeRow(std::shared_ptr<const RangeFunctionCall> call, const StepGrid& grid, const RangeWindow& window,
+           const Interrupt& interrupt)
+      : call_(std::move(call)), has_factors_(call_->function->name == "double_exponential_smoothing") {
     windows_.grid = grid;
     windows_.window = window;
+    windows_.interrupt = &interrupt;
   }
 
-  bool next(Block& out) override {
-    out.reset(windows_.grid.count);
-    while (!out.full() && input_->next()) {
-      windows_.assign(input_->times(), input_->values());
-      const auto& labels = input_->labels();
-      auto row = out.add_row(labels.labels, labels.drop_name || !call_.function->keeps_name);
-      call_.function->kernel(windows_, call_.args, {out.values(row), out.mask(row)});
-      if (!mask_any(out.mask(row), out.words())) {
-        out.remove_last_row();
-      } else if (wants_counter_) {
-        remark_if_no_counter(labels.labels);
-      }
+  Status compute(std::span<const TimestampMs> times, std::span<const double> values, RowOut out) override {
+    samples_.assign(times, values);
+    windows_.assign(samples_.times(), samples_.values());
+    if (has_factors_) {
+      if (Status status = check_factors(); !status.ok()) return status;
     }
-    return !out.empty();
+    call_->function->kernel(windows_, call_->args, out);
+    return {};
   }
 
  private:
+  /// Both between 0 and 1, or NaN, wherever there is a sample to smooth.
+  Status check_factors() const {
+    constexpr std::string_view kNames[] = {"smoothing factor. Expected: 0 < sf < 1",
+                                           "trend factor. Expected: 0 < tf < 1"};
+    for (std::size_t i = 0; i < windows_.steps(); ++i) {
+      if (windows_.lo[i] == windows_.hi[i]) continue;
+      for (std::size_t k = 0; k < 2; ++k) {
+        const double factor = call_->args[k].at(i);
+        if (!(factor <= 0 || factor >= 1)) continue;
+        const std::string got = std::isinf(factor) ? format_float_g(factor) : std::to_string(factor);
+        return execution_error("invalid " + std::string(kNames[k]) + ", got: " + got);
+      }
+    }
+    return {};
+  }
+
+  std::shared_ptr<const RangeFunctionCall> call_;
+  bool has_factors_;
+  WithoutStaleMarkers samples_;
+  Windows windows_;
+};
+
+/// Tells users of rate() and increase() when a series is no counter, as far as its labels say.
+class CounterRemarks {
+ public:
+  CounterRemarks(QueryContext& context, const RangeFunctionCall& call)
+      : context_(context),
+        position_(call.range_position),
+        wants_counter_(call.function->name == "rate" || call.function->name == "increase") {}
+
+  bool wants_counter() const { return wants_counter_; }
+
   /// By the type label where there is one, else by the name's ending.
-  void remark_if_no_counter(const LabelSet& labels) {
+  void look_at(const LabelSet& labels) {
     const auto& symbols = context_.symbols();
-    auto name = symbols.text(get_label(labels, context_.name_id()));
-    if (name.empty()) return;
-    if (auto type = symbols.text(get_label(labels, context_.type_id())); !type.empty()) {
+    const SymbolId name_id = get_label(labels, context_.name_id());
+    const SymbolId type_id = get_label(labels, context_.type_id());
+    if (name_id == 0 || (name_id == last_name_ && type_id == last_type_)) return;
+    last_name_ = name_id;
+    last_type_ = type_id;
+    const auto name = symbols.text(name_id);
+    if (const auto type = symbols.text(type_id); !type.empty()) {
       if (type == "counter" || type == "histogram") return;
       context_.annotations().info(
           "metric might not be a counter, __type__ label is not set to \"counter\" or \"histogram\", "
           "got " +
               quoted(type) + ": " + quoted(name),
-          call_.range_position);
+          position_);
       return;
     }
     constexpr std::string_view kEndings[] = {"_total", "_sum", "_count", "_bucket"};
     if (std::any_of(std::begin(kEndings), std::end(kEndings), [&](auto ending) { return name.ends_with(ending); }))
       return;
     context_.annotations().info(
-        "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: " + quoted(name),
-        call_.range_position);
+        "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: " + quoted(name), position_);
   }
 
+ private:
   QueryContext& context_;
-  RangeFunctionCall call_;
-  SampleStreamPtr input_;
+  PositionRange position_;
   bool wants_counter_;
-  Windows windows_;
+  SymbolId last_name_ = 0;
+  SymbolId last_type_ = 0;
+};
+
+class RangeFunctionOperator : public Operator {
+ public:
+  RangeFunctionOperator(QueryContext& context, std::shared_ptr<const RangeFunctionCall> call, SampleStreamPtr input,
+                        const StepGrid& grid, const RangeWindow& window)
+      : context_(context),
+        keeps_name_(call->function->keeps_name),
+        steps_(grid.count),
+        input_(std::move(input)),
+        remarks_(context, *call),
+        row_(std::move(call), grid, window, context.interrupt()) {}
+
+  bool next(Block& out) override {
+    out.reset(steps_);
+    while (!out.full() && input_->next()) {
+      const auto& labels = input_->labels();
+      const auto row = out.add_row(labels.labels, labels.drop_name || !keeps_name_);
+      const Status status = row_.compute(input_->times(), input_->values(), {out.values(row), out.mask(row)});
+      if (!status.ok()) {
+        context_.fail(status.error());
+        return false;
+      }
+      if (!mask_any(out.mask(row), out.words())) {
+        out.remove_last_row();
+      } else if (remarks_.wants_counter()) {
+        remarks_.look_at(labels.labels);
+      }
+    }
+    return !out.empty();
+  }
+
+ private:
+  QueryContext& context_;
+  bool keeps_name_;
+  std::size_t steps_;
+  SampleStreamPtr input_;
+  CounterRemarks remarks_;
+  RangeRow row_;
 };
 
 class AbsentOverTime : public Operator {
@@ -101,7 +174,24 @@ class AbsentOverTime : public Operator {
 
 OperatorPtr make_range_function(QueryContext& context, RangeFunctionCall call, SampleStreamPtr input,
                                 const StepGrid& grid, const RangeWindow& window) {
-  return std::make_unique<RangeFunctionOperator>(context, std::move(call), std::move(input), grid, window);
+  return std::make_unique<RangeFunctionOperator>(context, std::make_shared<const RangeFunctionCall>(std::move(call)),
+                                                 std::move(input), grid, window);
+}
+
+OperatorPtr make_range_function(QueryContext& context, RangeFunctionCall call, const VectorSelector& selector,
+                                const StepGrid& grid, const RangeWindow& window) {
+  const auto shared = std::make_shared<const RangeFunctionCall>(std::move(call));
+  const Interrupt& interrupt = context.interrupt();
+  SeriesScan scan;
+  scan.selector = &selector;
+  scan.grid = grid;
+  scan.window = window;
+  scan.drop_name = !shared->function->keeps_name;
+  scan.make_function = [=, &interrupt] { return std::make_unique<RangeRow>(shared, grid, window, interrupt); };
+  if (CounterRemarks remarks(context, *shared); remarks.wants_counter()) {
+    scan.on_row = [remarks](const LabelSet& labels) mutable { remarks.look_at(labels); };
+  }
+  return make_series_scan(context, std::move(scan));
 }
 
 OperatorPtr make_absent_over_time(QueryContext&, SampleStreamPtr input, const StepGrid& grid, const RangeWindow& window,

@@ -19,6 +19,10 @@ struct RangeFunctionCall {
 OperatorPtr make_range_function(QueryContext& context, RangeFunctionCall call, SampleStreamPtr input,
                                 const StepGrid& grid, const RangeWindow& window);
 
+/// The same of a selector's series in the store.
+OperatorPtr make_range_function(QueryContext& context, RangeFunctionCall call, const VectorSelector& selector,
+                                const StepGrid& grid, const RangeWindow& window);
+
 /// absent_over_time: 1 with `labels` at the steps at which no series has a sample in its window.
 OperatorPtr make_absent_over_time(QueryContext& context, SampleStreamPtr input, const StepGrid& grid,
                                   const RangeWindow& window, LabelSet labels);

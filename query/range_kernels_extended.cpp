@@ -26,6 +26,7 @@ void for_each_extended(const Windows& w, Emit emit) {
     if (x.last == x.first) continue;
     --x.last;
     if (w.times[x.last] <= x.start || w.times[x.first] > x.end) continue;
+    if (!w.may_go_on(x.last - x.first)) return;
     emit(i, x);
   }
 }

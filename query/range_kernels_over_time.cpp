@@ -116,26 +116,55 @@ void stddev_over_time(const Windows& w, KernelArgs, RowOut out) {
   variance_over_time(w, out, [](double variance) { return std::sqrt(variance); });
 }
 
-/// Emits, for every window, the index of its extreme sample: of equal ones the last. NaN counts only when there is
-/// nothing else. `beats(a, b)`: a is at least as extreme as b. A queue holds the samples that can still become the
-/// extreme, most extreme first; each enters and leaves once.
-template <class Beats, class Emit>
-void extreme_of_windows(const Windows& w, Beats beats, Emit emit) {
+/// Whether a sample is at least as extreme as another: of equal ones the later is taken, and NaN counts only when there
+/// is nothing else. `beats(a, b)`: a is at least as extreme as b.
+template <class Beats>
+bool takes_over(double a, double b, Beats beats) {
+  return std::isnan(b) || beats(a, b);  // false for a NaN a
+}
+
+/// Emits, for every window, which of its elements is the extreme. A queue holds the elements that can still become it,
+/// most extreme first; each enters and leaves once. `at_least(a, b)`: element a takes over from b, which came before.
+template <class AtLeast, class Emit>
+void extreme_of_elements(std::span<const std::uint32_t> los, std::span<const std::uint32_t> his, AtLeast at_least,
+                         Emit emit) {
   std::vector<std::uint32_t> queue;
   std::size_t head = 0;
   std::uint32_t entered = 0;
-  auto at_least = [&](std::uint32_t a, std::uint32_t b) {
-    if (std::isnan(w.values[b])) return true;
-    return beats(w.values[a], w.values[b]);  // false for a NaN a
-  };
-  for_each_window(w, [&](std::size_t i, std::uint32_t lo, std::uint32_t hi) {
+  for (std::size_t i = 0; i < los.size(); ++i) {
+    const std::uint32_t lo = los[i];
+    const std::uint32_t hi = his[i];
+    if (lo >= hi) continue;
     for (entered = std::max(entered, lo); entered < hi; ++entered) {
       while (queue.size() > head && at_least(entered, queue.back())) queue.pop_back();
       queue.push_back(entered);
     }
     while (queue[head] < lo) ++head;
     emit(i, queue[head]);
-  });
+  }
+}
+
+/// Emits, for every window, the index of its extreme sample.
+template <class Beats, class Emit>
+void extreme_of_windows(const Windows& w, Beats beats, Emit emit) {
+  if (w.values.size() < 8 * w.steps()) {
+    return extreme_of_elements(
+        w.lo, w.hi, [&](std::uint32_t a, std::uint32_t b) { return takes_over(w.values[a], w.values[b], beats); },
+        emit);
+  }
+  const Panes panes(w.lo, w.hi);
+  std::vector<std::uint32_t> extremes(panes.size());
+  for (std::size_t p = 0; p < panes.size(); ++p) {
+    std::uint32_t best = panes.edges[p];
+    for (std::uint32_t s = best + 1; s < panes.edges[p + 1]; ++s) {
+      if (takes_over(w.values[s], w.values[best], beats)) best = s;
+    }
+    extremes[p] = best;
+  }
+  extreme_of_elements(
+      panes.lo, panes.hi,
+      [&](std::uint32_t a, std::uint32_t b) { return takes_over(w.values[extremes[a]], w.values[extremes[b]], beats); },
+      [&](std::size_t i, std::uint32_t p) { emit(i, extremes[p]); });
 }
 
 constexpr auto kAtLeast = [](double a, double b) { return a >= b; };
@@ -158,28 +187,25 @@ void ts_of_min_over_time(const Windows& w, KernelArgs, RowOut out) {
 }
 
 void quantile_over_time(const Windows& w, KernelArgs args, RowOut out) {
-  SortedWindow sorted;
+  SlidingQuantile quantile(w.values);
   for_each_window(w, [&](std::size_t i, std::uint32_t lo, std::uint32_t hi) {
-    sorted.move_to(w.values, lo, hi);
-    out.set(i, quantile_of_sorted(args[0].at(i), sorted.values()));
+    if (w.may_go_on(hi - lo)) out.set(i, quantile.of_window(args[0].at(i), lo, hi));
   });
 }
 
 void mad_over_time(const Windows& w, KernelArgs, RowOut out) {
-  SortedWindow sorted;
+  SlidingQuantile medians(w.values);
   std::vector<double> deviations;
   for_each_window(w, [&](std::size_t i, std::uint32_t lo, std::uint32_t hi) {
-    sorted.move_to(w.values, lo, hi);
-    double median = quantile_of_sorted(0.5, sorted.values());
+    if (!w.may_go_on(hi - lo)) return;
+    const double median = medians.of_window(0.5, lo, hi);
     deviations.clear();
     bool any_nan = false;
-    for (double v : sorted.values()) {
-      deviations.push_back(std::fabs(v - median));
+    for (std::uint32_t s = lo; s < hi; ++s) {
+      deviations.push_back(std::fabs(w.values[s] - median));
       any_nan |= std::isnan(deviations.back());
     }
-    if (any_nan) return out.set(i, std::nan(""));
-    std::sort(deviations.begin(), deviations.end());
-    out.set(i, quantile_of_sorted(0.5, deviations));
+    out.set(i, any_nan ? std::nan("") : quantile_of_unsorted(0.5, deviations));
   });
 }
 

@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <cmath>
 
+#include "model/vectorized.h"
 #include "query/range_kernels.h"
 
 namespace pipit {
@@ -8,76 +10,113 @@ namespace {
 enum class Counter { no, yes };
 enum class PerSecond { no, yes };
 
-/// What a window's counter lost to resets: the value before each of them. Found once for all windows.
-class ResetCorrections {
- public:
-  explicit ResetCorrections(const Windows& w) : corrections_(w.steps(), 0.0) {
-    for (std::uint32_t s = 1; s < w.values.size(); ++s) {
-      if (w.values[s] < w.values[s - 1]) {
-        at_.push_back(s);
-        before_.push_back(w.values[s - 1]);
-      }
-    }
-    if (at_.empty()) return;
-    std::vector<std::uint32_t> lo(w.steps());
-    std::vector<std::uint32_t> hi(w.steps());
-    std::uint32_t first = 0;
-    std::uint32_t past = 0;
-    for (std::size_t i = 0; i < w.steps(); ++i) {
-      while (past < at_.size() && at_[past] < w.hi[i]) ++past;
-      // A reset between the last sample before the window and its first one is not the window's.
-      while (first < past && at_[first] <= w.lo[i]) ++first;
-      lo[i] = first;
-      hi[i] = past;
-    }
-    window_sums(before_, lo, hi, corrections_.data());
-  }
-  double of(std::size_t step) const { return corrections_[step]; }
+/// Work goes by so many samples or steps, a number that the compiler knows and makes vectors of. Also the bits of a
+/// word of a mask.
+constexpr std::size_t kLanes = 64;
+static_assert(kLanes == sizeof(MaskWord) * 8);
 
- private:
-  std::vector<std::uint32_t> at_;
-  std::vector<double> before_;
-  std::vector<double> corrections_;
+/// The samples at which a counter was reset, ascending.
+void find_resets(std::span<const double> values, std::vector<std::uint32_t>& at) {
+  at.clear();
+  std::size_t s = 1;
+  // The first sample from s on of the first block that has one, or where whole blocks end.
+  const auto skip = [&] {
+    return vectorized([ data = values.data(), size = values.size(), s ]() __attribute__((always_inline)) {
+      std::size_t from = s;
+      for (; from + kLanes <= size; from += kLanes) {
+        std::int64_t falls = 0;
+        for (std::size_t k = 0; k < kLanes; ++k) falls += data[from + k] < data[from + k - 1] ? 1 : 0;
+        if (falls != 0) break;
+      }
+      return from;
+    });
+  };
+  while (s < values.size()) {
+    s = skip();
+    const std::size_t end = std::min(s + kLanes, values.size());
+    for (; s < end; ++s) {
+      if (values[s] < values[s - 1]) at.push_back(static_cast<std::uint32_t>(s));
+    }
+  }
+}
+
+/// What each window's counter lost to resets: the sum of the values before them. Empty when there was none.
+std::vector<double> reset_corrections(const Windows& w) {
+  std::vector<std::uint32_t> at;
+  find_resets(w.values, at);
+  if (at.empty()) return {};
+  std::vector<double> before;
+  for (const std::uint32_t s : at) before.push_back(w.values[s - 1]);
+  std::vector<std::uint32_t> lo(w.steps());
+  std::vector<std::uint32_t> hi(w.steps());
+  std::uint32_t first = 0;
+  std::uint32_t past = 0;
+  for (std::size_t i = 0; i < w.steps(); ++i) {
+    while (past < at.size() && at[past] < w.hi[i]) ++past;
+    // A reset between the last sample before the window and its first one is not the window's.
+    while (first < past && at[first] <= w.lo[i]) ++first;
+    lo[i] = first;
+    hi[i] = past;
+  }
+  std::vector<double> corrections(w.steps(), 0.0);
+  window_sums(before, lo, hi, corrections.data());
+  return corrections;
+}
+
+/// So many windows, as columns.
+struct WindowColumns {
+  double first[kLanes];
+  double last[kLanes];
+  double correction[kLanes];
+  double result[kLanes];
 };
 
-/// How much of the increase between a window's first and last sample the whole window is credited with.
-/// Source: Prometheus, extrapolatedRate: up to the window's edges when the samples come near them, else by half an
-/// average interval, and for a counter not back beyond the time at which it was zero.
-double extrapolation_factor(const Windows& w, std::size_t step, double increase, bool counter) {
-  std::uint32_t lo = w.lo[step];
-  std::uint32_t hi = w.hi[step];
-  TimestampMs end = w.end(step);
-  double to_start = static_cast<double>(w.times[lo] - (end - w.window.range)) / 1000;
-  double to_end = static_cast<double>(end - w.times[hi - 1]) / 1000;
-  double sampled = static_cast<double>(w.times[hi - 1] - w.times[lo]) / 1000;
-  double average = sampled / static_cast<double>(hi - lo - 1);
-  double threshold = average * 1.1;
-  if (to_start >= threshold) to_start = average / 2;
-  if (counter && increase > 0 && w.values[lo] >= 0) {
-    double to_zero = sampled * (w.values[lo] / increase);
-    if (to_zero < to_start) to_start = to_zero;
-  }
-  if (to_end >= threshold) to_end = average / 2;
-  return (sampled + to_start + to_end) / sampled;
+/// The increases between the windows' first and last samples, extrapolated to the whole windows.
+/// Source: Prometheus, extrapolatedRate. A counter is not extrapolated back beyond the time at which it was zero.
+void extrapolate(WindowColumns& columns, const Windows::Extents& extents, std::size_t begin, bool is_counter,
+                 double divisor) {
+  vectorized([
+    &columns, sampled_seconds = extents.sampled.data() + begin, to_starts = extents.to_start.data() + begin,
+    to_ends = extents.to_end.data() + begin, is_counter,
+    divisor
+  ]() __attribute__((always_inline)) {
+    double results[kLanes];  // which nothing else can point to
+    for (std::size_t k = 0; k < kLanes; ++k) {
+      const double sampled = sampled_seconds[k];
+      const double first = columns.first[k];
+      const double increase = columns.last[k] - first + columns.correction[k];
+      const double to_zero = sampled * (first / increase);
+      const bool from_zero = is_counter & (increase > 0) & (first >= 0) & (to_zero < to_starts[k]);
+      const double to_start = from_zero ? to_zero : to_starts[k];
+      const double factor = (sampled + to_start + to_ends[k]) / sampled;
+      results[k] = increase * (factor / divisor);
+    }
+    std::copy_n(results, kLanes, columns.result);
+  });
 }
 
 void extrapolated(const Windows& w, Counter counter, PerSecond per_second, RowOut out) {
-  bool is_counter = counter == Counter::yes;
-  double range_seconds = static_cast<double>(w.window.range) / 1000;
-  auto emit = [&](auto correction) {
-    for (std::size_t i = 0; i < w.steps(); ++i) {
-      if (w.hi[i] < w.lo[i] + 2) continue;
-      double increase = w.values[w.hi[i] - 1] - w.values[w.lo[i]] + correction(i);
-      double factor = extrapolation_factor(w, i, increase, is_counter);
-      if (per_second == PerSecond::yes) factor /= range_seconds;
-      out.set(i, increase * factor);
+  const double divisor = per_second == PerSecond::yes ? static_cast<double>(w.window.range) / 1000 : 1;
+  const Windows::Extents& extents = w.extents();
+  std::vector<double> corrections;
+  if (counter == Counter::yes) corrections = reset_corrections(w);
+  WindowColumns columns{};
+  for (std::size_t begin = 0; begin < w.steps(); begin += kLanes) {
+    const std::size_t count = std::min(kLanes, w.steps() - begin);
+    MaskWord valid = 0;
+    for (std::size_t k = 0; k < count; ++k) {
+      const std::uint32_t lo = w.lo[begin + k];
+      const std::uint32_t hi = w.hi[begin + k];
+      if (hi < lo + 2) continue;
+      valid |= MaskWord{1} << k;
+      columns.first[k] = w.values[lo];
+      columns.last[k] = w.values[hi - 1];
     }
-  };
-  if (is_counter) {
-    ResetCorrections resets(w);
-    emit([&](std::size_t i) { return resets.of(i); });
-  } else {
-    emit([](std::size_t) { return 0.0; });
+    if (!corrections.empty())
+      std::copy_n(corrections.begin() + static_cast<std::ptrdiff_t>(begin), count, columns.correction);
+    extrapolate(columns, extents, begin, counter == Counter::yes, divisor);
+    std::copy_n(columns.result, count, out.values + begin);
+    out.mask[begin / kLanes] = valid;
   }
 }
 

@@ -93,6 +93,7 @@ double smooth(std::span<const double> values, double level_factor, double trend_
 void double_exponential_smoothing(const Windows& w, KernelArgs args, RowOut out) {
   for (std::size_t i = 0; i < w.steps(); ++i) {
     if (w.hi[i] < w.lo[i] + 2) continue;
+    if (!w.may_go_on(w.hi[i] - w.lo[i])) return;
     out.set(i, smooth(w.values.subspan(w.lo[i], w.hi[i] - w.lo[i]), args[0].at(i), args[1].at(i)));
   }
 }

@@ -7,6 +7,24 @@
 
 namespace pipit {
 
+/// What the store is asked for: all that the windows of a grid cover. `selector` must outlive the request.
+SelectRequest request_of(const QueryContext& context, const VectorSelector& selector, const StepGrid& grid,
+                         const RangeWindow& window);
+
+/// The samples of a series but for stale markers. Copies them only when there is a marker.
+class WithoutStaleMarkers {
+ public:
+  void assign(std::span<const TimestampMs> times, std::span<const double> values);
+  std::span<const TimestampMs> times() const { return times_; }
+  std::span<const double> values() const { return values_; }
+
+ private:
+  std::span<const TimestampMs> times_;
+  std::span<const double> values_;
+  std::vector<TimestampMs> kept_times_;
+  std::vector<double> kept_values_;
+};
+
 /// What a selector's value at a step is made of.
 enum class SelectorValue { sample, timestamp };
 

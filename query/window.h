@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "query/interrupt.h"
 #include "query/scalar_column.h"
 #include "query/step_grid.h"
 
@@ -26,16 +27,26 @@ struct RangeWindow {
 /// is there.
 bool reaches_too_far(const StepGrid& grid, const RangeWindow& window);
 
-/// One series' samples with, for every step, the part of them that its window covers. Finding all windows costs one
-/// pass over samples and steps, as both only grow.
+/// For each of `counts`, how many of the ascending `times` are at or before `bound`, which grows by `step` >= 0 from
+/// one to the next. Bounds are expected to be about equally many samples apart; where they are, one costs two
+/// comparisons.
+void count_until(std::span<const TimestampMs> times, TimestampMs bound, DurationMs step,
+                 std::span<std::uint32_t> counts);
+
+/// One series' samples with, for every step, the part of them that its window covers. Series with the same times, as
+/// those of one target have, share what follows from times alone.
 struct Windows {
   std::span<const TimestampMs> times;
   std::span<const double> values;
   /// Step i covers samples [lo[i], hi[i]).
   std::vector<std::uint32_t> lo;
   std::vector<std::uint32_t> hi;
-  StepGrid grid;
+  StepGrid grid;  ///< with `window` set once, before the first series
   RangeWindow window;
+  /// May be null. Kernels whose cost is not that of reading the samples ask it from time to time.
+  const Interrupt* interrupt = nullptr;
+  /// Counts how often lo and hi changed: what was found from times is good while this stays.
+  std::uint64_t generation = 0;
 
   std::size_t steps() const { return lo.size(); }
   TimestampMs end(std::size_t step) const { return window.end(grid.time(step)); }
@@ -43,6 +54,31 @@ struct Windows {
 
   /// Sets the series. The spans must live while this is used.
   void assign(std::span<const TimestampMs> sample_times, std::span<const double> sample_values);
+
+  /// Of each window of two samples or more, in seconds; of the others 1, 0, 0. As long as a multiple of 64 steps.
+  struct Extents {
+    std::vector<double> sampled;   ///< from the first sample to the last
+    std::vector<double> to_start;  ///< how far a rate is extrapolated before the first sample, zero apart
+    std::vector<double> to_end;    ///< and behind the last
+    std::uint64_t generation = 0;
+  };
+  const Extents& extents() const;
+
+  /// Counts samples that a kernel looks at again and again; false when the query has to end.
+  bool may_go_on(std::uint64_t samples) const {
+    constexpr std::uint64_t kLookEvery = 1 << 20;
+    work_ += samples;
+    if (work_ < kLookEvery || interrupt == nullptr) return true;
+    if (interrupt->due()) return false;
+    work_ = 0;
+    return true;
+  }
+
+ private:
+  bool same_times(std::span<const TimestampMs> other) const;
+  std::vector<TimestampMs> known_times_;  ///< those that lo and hi are of, or none when they are not kept
+  mutable Extents extents_;
+  mutable std::uint64_t work_ = 0;
 };
 
 /// Sums of `values[lo[i], hi[i])` for every i, into `out`, in O(values + steps), without ever subtracting: a big value

@@ -4,6 +4,7 @@
 #include <bit>
 #include <numeric>
 
+#include "model/vectorized.h"
 #include "storage/coding.h"
 #include "storage/decimal.h"
 #include "storage/packed_values.h"
@@ -235,13 +236,26 @@ bool read_newest_token(std::string_view tokens, std::uint64_t count, bool absolu
   return true;
 }
 
+void fill_evenly(TimestampMs start, std::uint64_t step, std::uint32_t count, TimestampMs* out) {
+  vectorized([=]() __attribute__((always_inline)) {
+    constexpr std::uint32_t kBlock = 16;
+    std::uint64_t offsets[kBlock];
+    for (std::uint32_t k = 0; k < kBlock; ++k) offsets[k] = k * step;
+    auto time = static_cast<std::uint64_t>(start);
+    std::uint32_t i = 0;
+    for (; i + kBlock <= count; i += kBlock, time += kBlock * step) {
+      for (std::uint32_t k = 0; k < kBlock; ++k) out[i + k] = static_cast<TimestampMs>(time + offsets[k]);
+    }
+    for (; i < count; ++i, time += step) out[i] = static_cast<TimestampMs>(time);
+  });
+}
+
 bool decode_times(const ChunkHeader& header, ByteReader& body, TimestampMs* out) {
   const auto span = static_cast<std::uint64_t>(header.end) - static_cast<std::uint64_t>(header.start);
   if ((header.layout & kListedTimes) == 0) {
     const std::uint64_t step = header.count > 1 ? span / (header.count - 1) : 0;
     if (step * (header.count - 1) != span || (step == 0 && header.count > 1)) return false;
-    auto time = static_cast<std::uint64_t>(header.start);
-    for (std::uint32_t i = 0; i < header.count; ++i, time += step) out[i] = static_cast<TimestampMs>(time);
+    fill_evenly(header.start, step, header.count, out);
     return true;
   }
   std::string_view tokens;

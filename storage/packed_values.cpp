@@ -6,6 +6,7 @@
 #include <limits>
 #include <numeric>
 
+#include "model/vectorized.h"
 #include "storage/coding.h"
 #include "storage/decimal.h"
 #include "storage/integer_unpacker.h"
@@ -299,29 +300,43 @@ bool read_exceptions(ByteReader& reader, const Head& head, std::uint32_t count, 
   return true;
 }
 
-/// Sums lists up, as often as their form says, into what they count from the first value.
-void add_up(Form form, std::span<double> steps) {
-  std::uint64_t step = 0;
-  std::uint64_t delta = 0;
-  if (form == Form::deltas) {
-    for (double& each : steps) each = std::bit_cast<double>(step += std::bit_cast<std::uint64_t>(each));
-  } else if (form == Form::second_deltas) {
-    for (double& each : steps) {
-      delta += std::bit_cast<std::uint64_t>(each);
-      each = std::bit_cast<double>(step += delta);
+/// Sums lists up, as often as their form says, into what they count from the first value. A list may come in parts.
+class Sums {
+ public:
+  explicit Sums(Form form) : form_(form) {}
+
+  void add_up(std::span<double> steps) {
+    std::uint64_t step = step_;
+    std::uint64_t delta = delta_;
+    if (form_ == Form::deltas) {
+      for (double& each : steps) each = std::bit_cast<double>(step += std::bit_cast<std::uint64_t>(each));
+    } else if (form_ == Form::second_deltas) {
+      for (double& each : steps) {
+        delta += std::bit_cast<std::uint64_t>(each);
+        each = std::bit_cast<double>(step += delta);
+      }
     }
+    step_ = step;
+    delta_ = delta;
   }
-}
+
+ private:
+  Form form_;
+  std::uint64_t step_ = 0;
+  std::uint64_t delta_ = 0;
+};
 
 /// In blocks of a fixed size, of which compilers make vectors.
 template <class Convert>
 void convert(std::span<double> steps, Convert to_value) {
-  constexpr std::size_t kBlock = 8;
-  std::size_t i = 0;
-  for (; i + kBlock <= steps.size(); i += kBlock) {
-    for (std::size_t k = 0; k < kBlock; ++k) steps[i + k] = to_value(std::bit_cast<std::uint64_t>(steps[i + k]));
-  }
-  for (; i < steps.size(); ++i) steps[i] = to_value(std::bit_cast<std::uint64_t>(steps[i]));
+  vectorized([ data = steps.data(), size = steps.size(), to_value ]() __attribute__((always_inline)) {
+    constexpr std::size_t kBlock = 16;
+    std::size_t i = 0;
+    for (; i + kBlock <= size; i += kBlock) {
+      for (std::size_t k = 0; k < kBlock; ++k) data[i + k] = to_value(std::bit_cast<std::uint64_t>(data[i + k]));
+    }
+    for (; i < size; ++i) data[i] = to_value(std::bit_cast<std::uint64_t>(data[i]));
+  });
 }
 
 /// An integer of less than 51 bits as a double: one addition and one subtraction, which vectors have where they lack
@@ -404,8 +419,14 @@ bool decode_packed_values(std::string_view body, std::uint32_t count, double* ou
     IntegerUnpacker unpacker;
     const auto rest = values.subspan(1);
     if (!unpacker.unpack(reader.rest(), rest)) return false;
-    add_up(head.form, rest);
-    to_values(head, rest);
+    // In parts, which stay in the first-level cache until they are values.
+    constexpr std::size_t kPart = 512;
+    Sums sums(head.form);
+    for (std::size_t i = 0; i < rest.size(); i += kPart) {
+      const auto part = rest.subspan(i, std::min(kPart, rest.size() - i));
+      sums.add_up(part);
+      to_values(head, part);
+    }
   }
   return read_exceptions(exceptions, head, count, [&](std::uint64_t at, std::uint64_t length, std::uint64_t bits) {
     std::fill_n(out + at, length, std::bit_cast<double>(bits));

@@ -46,6 +46,33 @@ struct SelectRequest {
   bool newest_only = false;
 };
 
+/// A selection that several threads read, each series by one of them. It is handed out in the order of `select`, some
+/// series at a time.
+class SharedSelection {
+ public:
+  virtual ~SharedSelection() = default;
+
+  /// Belongs to one thread.
+  class Reader {
+   public:
+    virtual ~Reader() = default;
+    /// Takes the selection's next series, so many or, at the end, fewer. REQUIRES: no other reader of the selection
+    /// does it at the same time.
+    virtual Result<std::size_t> take(std::size_t series) = 0;
+    /// Moves to the next one of them that has at least one sample in the range. False after the last.
+    virtual Result<bool> next() = 0;
+
+    // Of the current series, as of a SeriesCursor.
+    virtual std::uint64_t series() const = 0;  ///< for `labels`
+    virtual std::span<const TimestampMs> times() const = 0;
+    virtual std::span<const double> values() const = 0;
+  };
+  /// Must not outlive the selection.
+  virtual std::unique_ptr<Reader> reader() = 0;
+  /// The labels of a series that a reader gave, for the symbol table's thread alone. False when it is gone meanwhile.
+  virtual Result<bool> labels(std::uint64_t series, LabelSet& labels) = 0;
+};
+
 struct MetricMetadata {
   std::string metric;
   Metadata metadata;
@@ -71,6 +98,11 @@ class Queryable {
                                              std::size_t limit) const = 0;
   /// By metric name; `metric` "" means all.
   virtual Result<std::vector<MetricMetadata>> metadata(std::string_view metric, std::size_t limit) const = 0;
+
+  /// As `select`, for several threads; null where that can't be.
+  virtual Result<std::unique_ptr<SharedSelection>> select_shared(const SelectRequest&, SymbolTable&) const {
+    return std::unique_ptr<SharedSelection>();
+  }
 };
 
 }  // namespace pipit

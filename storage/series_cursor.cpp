@@ -106,15 +106,15 @@ Result<bool> SeriesWalk::next_of_all() {
 // ---- samples ----------------------------------------------------------------------------------------------
 
 /// First the copy of what is in RAM, then the disk: what moves in between is seen twice and not missed.
-Status read_samples(const StoreCore& core, const SeriesWalk& walk, ChunkReader& chunks, TimestampMs min_time,
+Status read_samples(const StoreCore& core, SeriesId id, Head::Slot slot, ChunkReader& chunks, TimestampMs min_time,
                     TimestampMs max_time, HeadCopy& head, std::vector<TimestampMs>& times,
                     std::vector<double>& values) {
   times.clear();
   values.clear();
-  core.copy_head(walk.id(), walk.slot(), min_time, max_time, head);
+  core.copy_head(id, slot, min_time, max_time, head);
   if (head.complete_from > min_time && head.stored_max >= min_time && head.stored_min <= max_time) {
     chunks.refresh(head.departures);
-    if (Status status = chunks.read(walk.id(), times, values); !status.ok()) return status;
+    if (Status status = chunks.read(id, times, values); !status.ok()) return status;
   }
   for (std::size_t i = 0; i < head.pieces.size(); ++i) {
     Status status = append_chunk(head.piece(i), head.pieces[i].start, min_time, times, values);
@@ -172,52 +172,32 @@ Result<bool> LabelReader::read(SeriesId id, std::string_view metric_name, LabelS
   return true;
 }
 
-// ---- StoreCursor ----------------------------------------------------------------------------------------
+// ---- SampleReader ---------------------------------------------------------------------------------------
 
-StoreCursor::StoreCursor(const StoreCore& core, std::vector<MetricSelection> selections, const SelectRequest& request,
-                         SymbolTable& symbols)
+SampleReader::SampleReader(const StoreCore& core, ChunkReader& chunks, const SelectRequest& request)
     : core_(core),
+      chunks_(chunks),
       min_time_(core.visible_from(request.min_time)),
       max_time_(request.max_time),
-      canceled_(request.canceled),
-      want_labels_(request.labels),
-      newest_only_(request.newest_only),
-      chunks_(core, min_time_, max_time_),
-      walk_(core, std::move(selections), chunks_, min_time_, max_time_),
-      label_reader_(core, symbols) {
+      newest_only_(request.newest_only) {
   if (core.has_tombstones()) tombstones_.emplace(core.database());
 }
 
-Result<bool> StoreCursor::next() {
-  for (;;) {
-    if (canceled_ != nullptr && canceled_->load(std::memory_order_relaxed)) {
-      return Error{ErrorKind::canceled, "query was canceled"};
-    }
-    auto more = walk_.next();
-    if (!more.ok() || !*more) return more;
-    if (Status status = read_samples(); !status.ok()) return status.error();
-    if (size_ == 0) continue;
-    if (!want_labels_) return true;
-    auto labeled = label_reader_.read(walk_.id(), walk_.metric().name, labels_);
-    if (!labeled.ok() || *labeled) return labeled;
-  }
-}
-
-Status StoreCursor::read_samples() {
+Status SampleReader::read(SeriesId id, Head::Slot slot) {
   first_ = 0;
   size_ = 0;
   const DeletedIntervals* deleted = nullptr;
   if (tombstones_) {
-    auto found = tombstones_->find(walk_.id());
+    auto found = tombstones_->find(id);
     if (!found.ok()) return found.error();
     if (!(*found)->empty()) deleted = *found;
   }
   if (newest_only_ && deleted == nullptr) {
-    auto done = read_newest();
+    auto done = read_newest(id, slot);
     if (!done.ok()) return done.error();
     if (*done) return {};
   }
-  Status status = pipit::read_samples(core_, walk_, chunks_, min_time_, max_time_, head_, times_, values_);
+  Status status = read_samples(core_, id, slot, chunks_, min_time_, max_time_, head_, times_, values_);
   if (status.ok() && deleted != nullptr) drop_deleted(*deleted, times_, values_);
   if (!status.ok() || times_.empty()) return status;
   std::size_t end = times_.size();
@@ -231,21 +211,47 @@ Status StoreCursor::read_samples() {
   return {};
 }
 
-Result<bool> StoreCursor::read_newest() {
+Result<bool> SampleReader::read_newest(SeriesId id, Head::Slot slot) {
   times_.resize(1);
   values_.resize(1);
-  if (core_.newest_in_head(walk_.id(), walk_.slot(), min_time_, max_time_, times_[0], values_[0])) {
+  if (core_.newest_in_head(id, slot, min_time_, max_time_, times_[0], values_[0])) {
     size_ = 1;
     return true;
   }
-  core_.copy_head(walk_.id(), walk_.slot(), min_time_, max_time_, head_);
+  core_.copy_head(id, slot, min_time_, max_time_, head_);
   if (!head_.pieces.empty()) return false;
   if (head_.stored_min > max_time_ || head_.stored_max < min_time_) return true;
   chunks_.refresh(head_.departures);
-  auto found = chunks_.read_newest(walk_.id(), times_[0], values_[0]);
+  auto found = chunks_.read_newest(id, times_[0], values_[0]);
   if (!found.ok()) return found;
   size_ = *found ? 1 : 0;
   return true;
+}
+
+// ---- StoreCursor ----------------------------------------------------------------------------------------
+
+StoreCursor::StoreCursor(const StoreCore& core, std::vector<MetricSelection> selections, const SelectRequest& request,
+                         SymbolTable& symbols)
+    : canceled_(request.canceled),
+      want_labels_(request.labels),
+      chunks_(core, core.visible_from(request.min_time), request.max_time),
+      walk_(core, std::move(selections), chunks_, core.visible_from(request.min_time), request.max_time),
+      label_reader_(core, symbols),
+      samples_(core, chunks_, request) {}
+
+Result<bool> StoreCursor::next() {
+  for (;;) {
+    if (canceled_ != nullptr && canceled_->load(std::memory_order_relaxed)) {
+      return Error{ErrorKind::canceled, "query was canceled"};
+    }
+    auto more = walk_.next();
+    if (!more.ok() || !*more) return more;
+    if (Status status = samples_.read(walk_.id(), walk_.slot()); !status.ok()) return status.error();
+    if (samples_.times().empty()) continue;
+    if (!want_labels_) return true;
+    auto labeled = label_reader_.read(walk_.id(), walk_.metric().name, labels_);
+    if (!labeled.ok() || *labeled) return labeled;
+  }
 }
 
 }  // namespace pipit

@@ -48,10 +48,46 @@ class SeriesWalk {
   Head::Slot slot_ = Head::kNoSlot;
 };
 
-/// The samples of the series at which the walk stands, of all its chunks that touch the range, deleted ones too. `head`
-/// gets the copy of what is in RAM.
-Status read_samples(const StoreCore& core, const SeriesWalk& walk, ChunkReader& chunks, TimestampMs min_time,
+/// The samples of a series, of all its chunks that touch the range, deleted ones too. `slot` is where it was seen in
+/// the head, or kNoSlot. `head` gets the copy of what is in RAM.
+Status read_samples(const StoreCore& core, SeriesId id, Head::Slot slot, ChunkReader& chunks, TimestampMs min_time,
                     TimestampMs max_time, HeadCopy& head, std::vector<TimestampMs>& times, std::vector<double>& values);
+/// Of the one at which a walk stands.
+inline Status read_samples(const StoreCore& core, const SeriesWalk& walk, ChunkReader& chunks, TimestampMs min_time,
+                           TimestampMs max_time, HeadCopy& head, std::vector<TimestampMs>& times,
+                           std::vector<double>& values) {
+  return read_samples(core, walk.id(), walk.slot(), chunks, min_time, max_time, head, times, values);
+}
+
+/// What a request gets of the samples of one series after another: those in the range that are not deleted. Not
+/// thread-safe.
+class SampleReader {
+ public:
+  SampleReader(const StoreCore& core, ChunkReader& chunks, const SelectRequest& request);
+
+  /// `slot` is where the series was seen in the head, or kNoSlot.
+  Status read(SeriesId id, Head::Slot slot);
+
+  // Of the series that was read last; until the next one.
+  std::span<const TimestampMs> times() const { return std::span(times_).subspan(first_, size_); }
+  std::span<const double> values() const { return std::span(values_).subspan(first_, size_); }
+
+ private:
+  /// Reads the newest sample if that takes no other one. False when it does.
+  Result<bool> read_newest(SeriesId id, Head::Slot slot);
+
+  const StoreCore& core_;
+  ChunkReader& chunks_;
+  TimestampMs min_time_;
+  TimestampMs max_time_;
+  bool newest_only_;
+  std::optional<TombstoneReader> tombstones_;  // none when nothing is deleted
+  HeadCopy head_;
+  std::vector<TimestampMs> times_;
+  std::vector<double> values_;
+  std::size_t first_ = 0;
+  std::size_t size_ = 0;
+};
 
 /// Reads labels of series from their records. Neighbours share most of them, so ids of the record before are taken over
 /// where the bytes are the same.
@@ -82,30 +118,17 @@ class StoreCursor final : public SeriesCursor {
 
   Result<bool> next() override;
   const LabelSet& labels() const override { return labels_; }
-  std::span<const TimestampMs> times() const override { return std::span(times_).subspan(first_, size_); }
-  std::span<const double> values() const override { return std::span(values_).subspan(first_, size_); }
+  std::span<const TimestampMs> times() const override { return samples_.times(); }
+  std::span<const double> values() const override { return samples_.values(); }
 
  private:
-  Status read_samples();
-  /// Reads the newest sample if that takes no other one. False when it does.
-  Result<bool> read_newest();
-
-  const StoreCore& core_;
-  TimestampMs min_time_;
-  TimestampMs max_time_;
   const std::atomic<bool>* canceled_;
   bool want_labels_;
-  bool newest_only_;
   ChunkReader chunks_;
   SeriesWalk walk_;
   LabelReader label_reader_;
-  std::optional<TombstoneReader> tombstones_;  // none when nothing is deleted
-  HeadCopy head_;
+  SampleReader samples_;
   LabelSet labels_;
-  std::vector<TimestampMs> times_;
-  std::vector<double> values_;
-  std::size_t first_ = 0;
-  std::size_t size_ = 0;
 };
 
 }  // namespace pipit

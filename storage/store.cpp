@@ -4,6 +4,7 @@
 
 #include "storage/open_store.h"
 #include "storage/series_cursor.h"
+#include "storage/shared_selection.h"
 #include "storage/store_core.h"
 
 namespace pipit {
@@ -52,6 +53,14 @@ Result<std::unique_ptr<SeriesCursor>> Store::select(const SelectRequest& request
   auto selections = impl_->index().select(request.matchers, request.canceled);
   if (!selections.ok()) return selections.error();
   return std::unique_ptr<SeriesCursor>(new StoreCursor(*impl_, std::move(*selections), request, symbols));
+}
+
+Result<std::unique_ptr<SharedSelection>> Store::select_shared(const SelectRequest& request,
+                                                              SymbolTable& symbols) const {
+  if (Status status = impl_->can_read(); !status.ok()) return status.error();
+  auto selections = impl_->index().select(request.matchers, request.canceled);
+  if (!selections.ok()) return selections.error();
+  return std::unique_ptr<SharedSelection>(new StoreSelection(*impl_, std::move(*selections), request, symbols));
 }
 
 Result<std::vector<MetricMetadata>> Store::metadata(std::string_view metric, std::size_t limit) const {

@@ -87,6 +87,8 @@ class Store final : public Appender, public Queryable {
 
   // Queryable
   Result<std::unique_ptr<SeriesCursor>> select(const SelectRequest& request, SymbolTable& symbols) const override;
+  Result<std::unique_ptr<SharedSelection>> select_shared(const SelectRequest& request,
+                                                         SymbolTable& symbols) const override;
   Result<std::vector<std::string>> label_names(MatcherSets matcher_sets, TimestampMs min_time, TimestampMs max_time,
                                                std::size_t limit) const override;
   Result<std::vector<std::string>> label_values(std::string_view name, MatcherSets matcher_sets, TimestampMs min_time,

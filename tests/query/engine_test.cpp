@@ -180,12 +180,13 @@ TEST_F(EngineTest, AQueryThatTakesTooLongEnds) {
 class BlockingSource : public GeneratedSource {
  public:
   BlockingSource() : GeneratedSource(1, 1) {}
-  Result<std::unique_ptr<SeriesCursor>> select(const SelectRequest& request, SymbolTable& symbols) const override {
+  Result<std::unique_ptr<SharedSelection>> select_shared(const SelectRequest& request,
+                                                         SymbolTable& symbols) const override {
     std::unique_lock lock(mutex_);
     ++waiting_;
     changed_.notify_all();
     changed_.wait(lock, [this] { return open_; });
-    return GeneratedSource::select(request, symbols);
+    return GeneratedSource::select_shared(request, symbols);
   }
   void wait_for_query() {
     std::unique_lock lock(mutex_);
@@ -238,7 +239,7 @@ TEST_F(EngineTest, TheStoresErrorsReachTheCaller) {
   class FailingSource : public GeneratedSource {
    public:
     FailingSource() : GeneratedSource(1, 1) {}
-    Result<std::unique_ptr<SeriesCursor>> select(const SelectRequest&, SymbolTable&) const override {
+    Result<std::unique_ptr<SharedSelection>> select_shared(const SelectRequest&, SymbolTable&) const override {
       return internal_error("disk on fire");
     }
   } source;
