@@ -48,7 +48,6 @@ class VectorBinary : public Operator {
     std::vector<std::size_t> rows;  // of the store
     std::vector<MaskWord> present;  // steps at which the one side has a sample
     std::vector<MaskWord> matched;  // steps at which the many side had one
-    std::vector<MaskWord> used;     // steps at which there is a result
   };
 
   void read_one_side(Block& block) {
@@ -66,7 +65,6 @@ class VectorBinary : public Operator {
     if (is_new) {
       group->present.resize(words_);
       group->matched.resize(words_);
-      group->used.resize(words_);
     }
     for (std::size_t w = 0; w < words_; ++w) ambiguous_[w] |= group->present[w] & row.mask[w];
     for (std::size_t w = 0; w < words_; ++w) group->present[w] |= row.mask[w];
@@ -90,12 +88,19 @@ class VectorBinary : public Operator {
 
   void match(std::size_t row, Group& group, Block& out) {
     const MaskWord* mask = many_block_.mask(row);
+    if (one_to_one_) {
+      for (std::size_t w = 0; w < words_; ++w) {
+        if ((group.matched[w] & mask[w] & group.present[w]) == 0) continue;
+        return context_.fail(execution_error(
+            "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)"));
+      }
+    }
     for (std::size_t w = 0; w < words_; ++w) group.matched[w] |= mask[w];
     for (std::size_t index : group.rows) {
       const auto& one = store_.rows()[index];
       auto both = common(mask, one.mask.data());
       if (!mask_any(both.data(), words_)) continue;
-      emit(many_block_.labels(row), many_block_.values(row), one.labels.labels, one.values.data(), both, out, &group);
+      emit(many_block_.labels(row), many_block_.values(row), one.labels.labels, one.values.data(), both, out);
     }
   }
 
@@ -131,32 +136,29 @@ class VectorBinary : public Operator {
     }
   }
 
-  /// `group`: of a pair that matched; null where a side was filled.
   void emit(const RowLabels& many_labels, const double* many, const LabelSet& one_labels, const double* one,
-            const std::vector<MaskWord>& mask, Block& out, Group* group = nullptr) {
-    auto row = out.add_row(result_labels(many_labels.labels, one_labels), many_labels.drop_name || drops_name(binary_));
+            const std::vector<MaskWord>& mask, Block& out) {
+    LabelSet labels = result_labels(many_labels.labels, one_labels);
+    if (!one_to_one_ && !admit(labels, mask)) return;
+    auto row = out.add_row(std::move(labels), many_labels.drop_name || drops_name(binary_));
     std::copy(mask.begin(), mask.end(), out.mask(row));
     const double* a = swapped_ ? one : many;
     const double* b = swapped_ ? many : one;
     combine_cells(binary_.op, binary_.return_bool, a, b, a, out.values(row), out.mask(row), steps_);
-    if (!mask_any(out.mask(row), words_)) return out.remove_last_row();
-    // What a comparison filters away can't be ambiguous.
-    if (!one_to_one_) {
-      auto& admitted = admitted_.try_emplace(out.labels(row).labels, words_, 0).first->second;
-      admit(out.mask(row), admitted, "grouping labels must ensure unique matches");
-    } else if (group != nullptr) {
-      admit(out.mask(row), group->used, "many-to-one matching must be explicit (group_left/group_right)");
-    }
+    if (!mask_any(out.mask(row), words_)) out.remove_last_row();
   }
 
-  /// Watches that no result takes a step that another has.
-  void admit(const MaskWord* mask, std::vector<MaskWord>& taken, const char* otherwise) {
-    for (std::size_t w = 0; w < words_; ++w) {
-      if ((taken[w] & mask[w]) != 0) {
-        return context_.fail(execution_error(std::string("multiple matches for labels: ") + otherwise));
+  /// Watches that grouping labels keep the many side's series apart.
+  bool admit(const LabelSet& labels, const std::vector<MaskWord>& mask) {
+    auto [entry, is_new] = admitted_.try_emplace(labels, mask);
+    for (std::size_t w = 0; !is_new && w < words_; ++w) {
+      if ((entry->second[w] & mask[w]) != 0) {
+        context_.fail(execution_error("multiple matches for labels: grouping labels must ensure unique matches"));
+        return false;
       }
-      taken[w] |= mask[w];
+      entry->second[w] |= mask[w];
     }
+    return true;
   }
 
   LabelSet result_labels(const LabelSet& many, const LabelSet& one) const {

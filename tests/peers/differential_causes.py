@@ -9,6 +9,7 @@ import sys
 import answers
 from differential_minimise import Moment, TOLERANCE, differs, nameless
 from differential_rounding import different_values, follows, increase_of, is_rounding, values_of
+from promql_expression import THEIRS
 
 SAME_LABELSET = "vector cannot contain metrics with the same labelset"
 
@@ -71,6 +72,31 @@ def pinned_prediction(smallest):
         not differs(*Moment(moment.asker, moment.at, moment.fixed).both(smallest.expr)))
 
 
+def timestamp_without_offset(smallest):
+    """timestamp(x @ t offset d) looks for samples at t in what was read for t - d, and finds fewer or none. Source: a special case of
+    timestamp() in the engine of 2.42 (issue 8433), which Pipit does not have."""
+    children = smallest.expr.children()
+    return smallest.expr.kind == "timestamp" and children[0].kind == "selector" and children[0].pinned and children[0].offset != 0
+
+
+def parameter_of_the_first_step(smallest):
+    """Over vectors that are the same at all steps 2.42 aggregates once, even if the parameter changes. Source: 3.x's
+    preprocessing, which looks at the parameter too."""
+    moment = smallest.moment
+    if smallest.expr.kind not in ("quantile", "topk", "bottomk") or moment.times is None:
+        return False
+    first = Moment(moment.asker, moment.times["start"], moment.fixed, moment.times).both(smallest.expr)
+    return not differs(*Moment(moment.asker, moment.at, moment.fixed).both(smallest.expr)) and (
+        values_of(first[THEIRS]) == values_of(smallest.theirs))
+
+
+def ambiguity_of_the_filtered(smallest):
+    """A comparison with several matches is an error even if it filters them away. Source: prometheus pull request 17668,
+    operators.test of 3.x."""
+    return smallest.expr.kind in COMPARISONS and smallest.theirs["status"] == "success" and (
+        smallest.ours.get("error", "").startswith("multiple matches for labels: "))
+
+
 def deviation_of_no_number(smallest):
     """The deviation of a group with NaN or an infinity is NaN, also when that comes first in it. Source: aggregators.test of 3.x."""
     different = different_values(smallest)
@@ -109,6 +135,8 @@ def logarithm_of_subnormal(smallest):
         0 < abs(given.get(labels, 0)) < sys.float_info.min for labels, _, _ in different)
 
 
+COMPARISONS = {"==", "!=", "<", "<=", ">", ">="}
 DATES = {"day_of_month", "day_of_week", "day_of_year", "days_in_month", "hour", "minute", "month", "year"}
-CAUSES = [delayed_name_removal, rate_that_begins_at_zero, pinned_prediction, deviation_of_no_number, date_beyond_64_bits,
+CAUSES = [delayed_name_removal, rate_that_begins_at_zero, pinned_prediction, timestamp_without_offset,
+          parameter_of_the_first_step, ambiguity_of_the_filtered, deviation_of_no_number, date_beyond_64_bits,
           logarithm_of_subnormal, overflow_of_exponential, choice_among_equals, rounding]

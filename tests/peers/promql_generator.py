@@ -161,8 +161,14 @@ class Generator:
         return Modifiers(parts if at is None or self.chance(0.5) else parts[2:] + parts[:2], at, offset)
 
     def selector(self):
-        parts, series = self.selector_parts()
-        return Expr("instant", "selector", parts + self.modifiers().parts, series, family="leaf")
+        return self.instant_of(*self.selector_parts())
+
+    def instant_of(self, parts, series):
+        """The selected series, perhaps at another time."""
+        modifiers = self.modifiers()
+        made = Expr("instant", "selector", parts + modifiers.parts, series, family="leaf")
+        made.pinned, made.offset = modifiers.at is not None, modifiers.offset
+        return made
 
     def matrix(self, depth):
         subquery_fits = depth > 0 and self.evaluations * 4 <= MAX_EVALUATIONS
@@ -340,7 +346,7 @@ class Generator:
                 metric = self.dice.choice(leaves).series[0][NAME]
                 parts, series = self.narrowed(metric, self.metrics[metric])
                 if self.chance(0.5):
-                    return Expr("instant", "selector", parts + self.modifiers().parts, series, family="leaf")
+                    return self.instant_of(parts, series)
                 name = self.dice.choice(("rate", "avg_over_time", "min_over_time", "count_over_time", "delta"))
                 return call("instant", name, [self.range_of(parts, series, modified=False)], nameless(series))
         if roll < 0.6 and unique(nameless(left.series)):
@@ -404,7 +410,7 @@ class Generator:
         metric = self.dice.choice(self.bucket_metrics)
         parts, series = self.narrowed(metric, self.metrics[metric])
         if self.chance(0.3) or depth < 2:
-            buckets = Expr("instant", "selector", parts + self.modifiers().parts, series, family="leaf")
+            buckets = self.instant_of(parts, series)
         else:
             function = self.dice.choice(("rate", "increase", "sum_over_time", "delta"))
             buckets = call("instant", function, [self.range_of(parts, series)], nameless(series))
