@@ -134,7 +134,7 @@ char* write_short_value(char* out, double v) {
 /// Writes a result: a state machine over series and points that stops after each piece.
 class QueryResultBody final : public BodySource {
  public:
-  explicit QueryResultBody(QueryResult result) : result_(std::move(result)) {}
+  QueryResultBody(QueryResult result, bool with_stats) : result_(std::move(result)), with_stats_(with_stats) {}
 
   bool next(std::string& out) override {
     std::size_t end = out.size() + kPieceBytes;
@@ -152,6 +152,10 @@ class QueryResultBody final : public BodySource {
       write_single(out);
     }
     if (result_.type != ResultType::scalar && result_.type != ResultType::string) out.push_back(']');
+    if (with_stats_) {
+      out.append(R"(,"stats":)");
+      append_json_stats(out, result_.stats);
+    }
     out.push_back('}');
     append_json_notes(out, result_.warnings, result_.infos);
     out.push_back('}');
@@ -280,6 +284,7 @@ class QueryResultBody final : public BodySource {
   }
 
   QueryResult result_;
+  bool with_stats_;
   bool started_ = false;
   std::size_t series_ = 0;
   bool in_series_ = false;  ///< the start of the current series is written
@@ -360,8 +365,27 @@ void append_json_notes(std::string& out, const std::vector<std::string>& warning
   append_string_list(out, "infos", infos);
 }
 
-std::unique_ptr<BodySource> query_result_body(QueryResult result) {
-  return std::make_unique<QueryResultBody>(std::move(result));
+std::unique_ptr<BodySource> query_result_body(QueryResult result, bool with_stats) {
+  return std::make_unique<QueryResultBody>(std::move(result), with_stats);
+}
+
+void append_json_stats(std::string& out, const QueryStats& stats) {
+  const auto member = [&out](std::string_view name, double value) {
+    if (out.back() != '{') out.push_back(',');
+    out.append("\"").append(name).append("\":");
+    append_json_number(out, value);
+  };
+  out.append(R"({"timings":{)");
+  member("evalTotalTime", stats.evaluate);
+  member("resultSortTime", stats.sort);
+  member("queryPreparationTime", stats.prepare);
+  member("innerEvalTime", std::max(stats.evaluate - stats.prepare - stats.sort, 0.0));
+  member("execQueueTime", stats.queue);
+  member("execTotalTime", stats.total);
+  out.append(R"(},"samples":{)");
+  member("totalQueryableSamples", static_cast<double>(stats.samples_read));
+  member("peakSamples", static_cast<double>(stats.peak_samples));
+  out.append("}}");
 }
 
 }  // namespace pipit

@@ -24,7 +24,10 @@ void append_json_number(std::string& out, double v);
 void append_json_notes(std::string& out, const std::vector<std::string>& warnings,
                        const std::vector<std::string>& infos);
 
-/// The whole answer to a query, envelope included, written from the result's columns as it is sent.
-std::unique_ptr<BodySource> query_result_body(QueryResult result);
+/// The whole answer to a query, envelope included, written from the result's columns as it is sent. With its stats, if
+/// they are wanted.
+std::unique_ptr<BodySource> query_result_body(QueryResult result, bool with_stats = false);
+/// `{"timings":{...},"samples":{...}}`, as Prometheus names them.
+void append_json_stats(std::string& out, const QueryStats& stats);
 
 }  // namespace pipit

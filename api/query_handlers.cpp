@@ -1,5 +1,6 @@
 #include "api/query_handlers.h"
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <utility>
@@ -7,10 +8,13 @@
 
 #include "api/api_answer.h"
 #include "api/api_parameters.h"
+#include "api/expression_json.h"
 #include "api/json_writer.h"
 #include "api/label_name_escaping.h"
 #include "model/duration.h"
 #include "model/labels.h"
+#include "query/parser.h"
+#include "query/query_profile.h"
 
 namespace pipit {
 namespace {
@@ -33,12 +37,50 @@ Status read_query_options(const FormFields& form, QueryRequest& query) {
   return {};
 }
 
-HttpResponse run_query(const ServerContext& context, const QueryRequest& query, std::size_t limit) {
+void append_plan(std::string& out, const PlanNode& node) {
+  const auto count = [&out](std::string_view name, std::uint64_t value) {
+    out.append(",\"").append(name).append("\":").append(std::to_string(value));
+  };
+  out.append(R"({"node":)");
+  append_json_string(out, node.text);
+  count("series", node.series);
+  count("samples", node.samples);
+  count("samplesRead", node.samples_read);
+  out.append(R"(,"seconds":)");
+  append_json_number(out, std::chrono::duration<double>(node.time).count());
+  out.append(R"(,"inputs":[)");
+  for (const auto& input : node.inputs) {
+    if (out.back() != '[') out.push_back(',');
+    append_plan(out, *input);
+  }
+  out.append("]}");
+}
+
+/// Instead of the answer: its plan, how many series it has, and the stats.
+HttpResponse explain(const QueryResult& result) {
+  std::string data = R"({"plan":)";
+  if (result.plan) {
+    append_plan(data, *result.plan);
+  } else {
+    data += "null";
+  }
+  data.append(R"(,"series":)").append(std::to_string(result.series.size())).append(R"(,"stats":)");
+  append_json_stats(data, result.stats);
+  data += '}';
+  return api_success(data, result.warnings);
+}
+
+/// What is asked for beside the answer: a value other than "", "0" and "false".
+bool is_wanted(std::string_view value) { return !value.empty() && value != "0" && value != "false"; }
+
+HttpResponse run_query(const ServerContext& context, QueryRequest query, const FormFields& form, std::size_t limit) {
+  query.explain = is_wanted(form.get("explain"));
   auto result = context.engine.query(query);
   if (!result.ok()) {
     const Error& error = result.error();
     return api_error(error.kind == ErrorKind::bad_data ? invalid_parameter("query", error) : error);
   }
+  if (query.explain) return explain(*result);
   bool limited = result->type == ResultType::vector || result->type == ResultType::matrix;
   if (limited && limit > 0 && result->series.size() > limit) {
     result->series.resize(limit);
@@ -46,7 +88,7 @@ HttpResponse run_query(const ServerContext& context, const QueryRequest& query, 
   }
   HttpResponse response;
   response.content_type = "application/json";
-  response.rest = query_result_body(std::move(*result));
+  response.rest = query_result_body(std::move(*result), !form.get("stats").empty());
   return response;
 }
 
@@ -82,7 +124,7 @@ HttpResponse handle_query(const ServerContext& context, const HttpRequest& reque
   query.start = query.end = *time;
   query.canceled = request.canceled;
   if (auto status = read_query_options(form, query); !status.ok()) return api_error(status.error());
-  return run_query(context, query, *limit);
+  return run_query(context, std::move(query), form, *limit);
 }
 
 HttpResponse handle_query_range(const ServerContext& context, const HttpRequest& request) {
@@ -116,7 +158,23 @@ HttpResponse handle_query_range(const ServerContext& context, const HttpRequest&
   query.step = *step;
   query.canceled = request.canceled;
   if (auto status = read_query_options(form, query); !status.ok()) return api_error(status.error());
-  return run_query(context, query, *limit);
+  return run_query(context, std::move(query), form, *limit);
+}
+
+HttpResponse handle_format_query(const ServerContext&, const HttpRequest& request) {
+  auto expr = parse_query(request.form.get("query"));
+  if (!expr.ok()) return api_error(invalid_parameter("query", expr.error()));
+  std::string data;
+  append_json_string(data, prettify(**expr));
+  return api_success(data);
+}
+
+HttpResponse handle_parse_query(const ServerContext&, const HttpRequest& request) {
+  auto expr = parse_query(request.form.get("query"));
+  if (!expr.ok()) return api_error(invalid_parameter("query", expr.error()));
+  std::string data;
+  append_json_expression(data, **expr);
+  return api_success(data);
 }
 
 HttpResponse handle_labels(const ServerContext& context, const HttpRequest& request) {

@@ -209,6 +209,8 @@ void Server::Impl::add_query_routes() {
   };
   add("/api/v1/query", kGet | kPost, with_context(handle_query));
   add("/api/v1/query_range", kGet | kPost, with_context(handle_query_range));
+  add("/api/v1/format_query", kGet | kPost, with_context(handle_format_query));
+  add("/api/v1/parse_query", kGet | kPost, with_context(handle_parse_query));
   add("/api/v1/labels", kGet | kPost, with_context(handle_labels));
   add("/api/v1/series", kGet | kPost, with_context(handle_series));
   add("/api/v1/metadata", kGet, with_context(handle_metadata));

@@ -1,6 +1,7 @@
 #include "query/answer.h"
 
 #include <algorithm>
+#include <chrono>
 #include <unordered_map>
 
 #include "query/label_set.h"
@@ -55,9 +56,11 @@ class SeriesCollector {
   }
 
   void sort_by_labels() {
+    const auto begin = std::chrono::steady_clock::now();
     std::sort(result_.series.begin(), result_.series.end(), [this](const ResultSeries& a, const ResultSeries& b) {
       return labels_less(a.labels, b.labels, context_.symbols());
     });
+    result_.stats.sort = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   }
 
  private:

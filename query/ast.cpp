@@ -1,8 +1,50 @@
 #include "query/ast.h"
 
 #include <array>
+#include <utility>
 
 namespace pipit {
+namespace {
+
+/// Moves what an expression owns into a list.
+class TakeOperands {
+ public:
+  explicit TakeOperands(std::vector<ExprPtr>& taken) : taken_(taken) {}
+
+  void operator()(NumberLiteral&) {}
+  void operator()(StringLiteral&) {}
+  void operator()(VectorSelector& e) { take(e.offset.expr); }
+  void operator()(MatrixSelector& e) { take(e.selector, e.range.expr); }
+  void operator()(SubqueryExpr& e) { take(e.expr, e.range.expr, e.step.expr, e.offset.expr); }
+  void operator()(AggregateExpr& e) { take(e.param, e.expr); }
+  void operator()(BinaryExpr& e) { take(e.lhs, e.rhs); }
+  void operator()(UnaryExpr& e) { take(e.expr); }
+  void operator()(ParenExpr& e) { take(e.expr); }
+  void operator()(Call& e) {
+    for (ExprPtr& argument : e.args) take(argument);
+  }
+
+ private:
+  template <class... Pointers>
+  void take(Pointers&... pointers) {
+    for (ExprPtr* pointer : {&pointers...}) {
+      if (*pointer) taken_.push_back(std::move(*pointer));
+    }
+  }
+  std::vector<ExprPtr>& taken_;
+};
+
+}  // namespace
+
+Expr::~Expr() {
+  std::vector<ExprPtr> waiting;
+  std::visit(TakeOperands(waiting), node);
+  while (!waiting.empty()) {
+    ExprPtr next = std::move(waiting.back());
+    waiting.pop_back();
+    std::visit(TakeOperands(waiting), next->node);
+  }
+}
 
 std::string_view value_type_name(ValueType type) {
   switch (type) {

@@ -154,6 +154,12 @@ struct ParenExpr {
 
 /// A node of a parsed and type-checked query.
 struct Expr {
+  Expr() = default;
+  Expr(const Expr&) = delete;
+  Expr& operator=(const Expr&) = delete;
+  /// Takes what is below apart in a loop: to destroy a deep query costs the thread's stack nothing.
+  ~Expr();
+
   using Node = std::variant<NumberLiteral, StringLiteral, VectorSelector, MatrixSelector, SubqueryExpr, AggregateExpr,
                             Call, BinaryExpr, UnaryExpr, ParenExpr>;
   Node node;

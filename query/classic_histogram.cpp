@@ -211,6 +211,8 @@ struct ComputeQuantiles {
   void set(QueryContext& context, const LabelSet& labels, const std::vector<Bucket>& buckets, std::size_t step,
            std::size_t first_row, Block& out) const {
     for (std::size_t k = 0; k < call.quantiles.size(); ++k) {
+      const auto& steps = call.quantiles[k].steps;
+      if (!steps.empty() && !mask_get(steps.data(), step)) continue;
       bool forced = false;
       auto scratch = buckets;
       out.set(first_row + k, step, bucket_quantile(call.quantiles[k].q.at(step), scratch, forced));

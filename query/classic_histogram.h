@@ -31,6 +31,7 @@ struct HistogramQuantiles {
     ScalarColumn q;
     SymbolId label_value = 0;
     PositionRange position;
+    std::vector<MaskWord> steps{};  ///< at which it is wanted; empty: at all
   };
   std::vector<Quantile> quantiles;
   SymbolId label_name = 0;

@@ -7,6 +7,7 @@
 #include <string>
 #include <thread>
 
+#include "query/active_queries.h"
 #include "query/answer.h"
 #include "query/parser.h"
 #include "query/planner.h"
@@ -88,6 +89,7 @@ unsigned helpers_of(const EngineOptions& options) {
 }
 
 void evaluate(QueryContext& context, const Expr& expr, const StepGrid& grid, QueryResult& result) {
+  const auto begin = Clock::now();
   Planner planner(context);
   bool is_range = context.request().is_range();
   switch (expr.type) {
@@ -106,6 +108,7 @@ void evaluate(QueryContext& context, const Expr& expr, const StepGrid& grid, Que
       return collect_samples(context, *planner.range(expr, grid).samples, result);
     case ValueType::instant_vector: {
       auto root = planner.vector(expr, grid);
+      result.stats.prepare = std::chrono::duration<double>(Clock::now() - begin).count();
       return is_range ? collect_matrix(context, *root, grid, result) : collect_vector(context, *root, grid, result);
     }
   }
@@ -143,10 +146,32 @@ class Engine::Impl {
     if (auto status = check_type(**expr, request); !status.ok()) return status.error();
     DurationMs timeout = request.timeout > 0 ? std::min(request.timeout, options_.timeout) : options_.timeout;
     auto deadline = begin + std::chrono::milliseconds(timeout);
-    if (auto status = gate_.enter(deadline, request.canceled); !status.ok()) return status.error();
-    auto result = evaluate_or_run_out(request, **expr, *grid, deadline);
+    const auto parsed = Clock::now();
+    if (auto status = gate_.enter(deadline, request.canceled); !status.ok()) return named(status.error());
+    const auto entered = Clock::now();
+    auto result = [&] {
+      const ActiveQueries::Entry entry(options_.active_queries, request.expr);
+      return evaluate_or_run_out(request, **expr, *grid, deadline);
+    }();
     gate_.leave();
+    if (result.ok()) {
+      QueryStats& stats = result->stats;
+      stats.prepare += seconds(parsed - begin);
+      stats.queue = seconds(entered - parsed);
+      stats.total = seconds(Clock::now() - begin);
+      stats.evaluate = stats.total - stats.queue;
+    }
     return result;
+  }
+
+  static double seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+  /// A query that waited in vain learns how many were before it.
+  Error named(Error error) const {
+    if (error.kind != ErrorKind::timeout) return error;
+    error.message += ": as many queries as --query.max-concurrency allows, " +
+                     std::to_string(std::max(1U, options_.max_concurrency)) + ", were running";
+    return error;
   }
 
   /// The limits keep queries small enough; should one still be too big for the machine, it ends alone.
@@ -165,11 +190,14 @@ class Engine::Impl {
     QueryContext context(source_, request, options_, deadline, threads_);
     QueryResult result;
     evaluate(context, expr, grid, result);
+    result.stats.samples_read = context.samples_read();
+    result.stats.peak_samples = context.most_held();
     metrics_.samples_read.add(static_cast<double>(context.samples_read()));
     if (context.failed()) return context.error();
     result.symbols = context.shared_symbols();
     result.warnings = context.annotations().take_warnings();
     result.infos = context.annotations().take_infos();
+    if (context.profile() != nullptr) result.plan = context.profile()->take_root();
     return result;
   }
 

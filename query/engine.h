@@ -14,7 +14,9 @@
 
 namespace pipit {
 
+class ActiveQueries;
 class MetricsRegistry;
+struct PlanNode;
 
 struct EngineOptions {
   DurationMs lookback_delta = DurationMs{5} * 60'000;
@@ -25,6 +27,8 @@ struct EngineOptions {
   unsigned threads = 0;
   /// The resolution of a subquery that names none: the global evaluation interval.
   DurationMs default_subquery_step = 60'000;
+  /// Where running queries are noted; may be null. Must outlive the engine.
+  ActiveQueries* active_queries = nullptr;
 };
 
 /// What a query asks for. An instant query has start == end and step 0.
@@ -36,6 +40,7 @@ struct QueryRequest {
   DurationMs lookback_delta = 0;                ///< 0: the engine's
   DurationMs timeout = 0;                       ///< 0: the engine's; never more than that
   const std::atomic<bool>* canceled = nullptr;  ///< set it from another thread to end the query
+  bool explain = false;                         ///< the result gets its plan, with what each node did
   bool is_range() const { return step > 0; }
 };
 
@@ -45,6 +50,17 @@ struct ResultSeries {
   /// Shared by all series that have a point at every step, else the series' own. values.size() == times->size().
   std::shared_ptr<const std::vector<TimestampMs>> times;
   std::vector<double> values;
+};
+
+/// What a query cost. Times in seconds; each but `queue` and `total` is a part of `evaluate`.
+struct QueryStats {
+  double queue = 0;     ///< waiting for its turn
+  double prepare = 0;   ///< parsing and planning; what scalars are made of is evaluated while planning
+  double evaluate = 0;  ///< all but waiting
+  double sort = 0;      ///< the answer
+  double total = 0;
+  std::uint64_t samples_read = 0;  ///< from the store
+  std::uint64_t peak_samples = 0;  ///< samples and cells that were held at a time
 };
 
 enum class ResultType { scalar, string, vector, matrix };
@@ -59,6 +75,8 @@ struct QueryResult {
   TimestampMs string_time = 0;
   std::vector<std::string> warnings;
   std::vector<std::string> infos;
+  QueryStats stats;
+  std::shared_ptr<const PlanNode> plan;  ///< with QueryRequest::explain, of a query that reads series
 };
 
 /// Evaluates PromQL. Thread-safe; each query runs on the caller's thread, and on others beside it while it reads many

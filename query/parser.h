@@ -25,4 +25,7 @@ inline constexpr int kMaxQueryDepth = 500;
 /// The expression as PromQL text, in Prometheus's one-line form.
 std::string to_string(const Expr& expr);
 
+/// The same for people, as Prometheus formats it: what takes more than 100 bytes is broken into indented lines.
+std::string prettify(const Expr& expr);
+
 }  // namespace pipit

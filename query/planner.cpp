@@ -3,6 +3,7 @@
 #include "query/aggregate.h"
 #include "query/binary.h"
 #include "query/duration_expr.h"
+#include "query/function_table.h"
 #include "query/instant_functions.h"
 #include "query/range_function.h"
 #include "query/row_store.h"
@@ -66,7 +67,12 @@ std::optional<TimestampMs> Planner::at_time(const AtModifier& at) const {
 OperatorPtr Planner::vector(const Expr& expr, const StepGrid& grid) {
   if (!context_.check()) return make_empty();
   if (const auto* e = expr.as<ParenExpr>()) return vector(*e->expr, grid);
-  if (grid.count > 1 && is_step_invariant(expr)) return make_repeat(vector(expr, grid.first_only()), grid);
+  const bool repeats = grid.count > 1 && is_step_invariant(expr);
+  PlanScope scope(context_, expr, repeats);
+  return scope.measured(repeats ? make_repeat(vector(expr, grid.first_only()), grid) : plan_vector(expr, grid));
+}
+
+OperatorPtr Planner::plan_vector(const Expr& expr, const StepGrid& grid) {
   if (const auto* e = expr.as<VectorSelector>()) return vector_selector(*e, grid, false);
   if (const auto* e = expr.as<AggregateExpr>()) return aggregate(*e, grid);
   if (const auto* e = expr.as<BinaryExpr>()) return binary(*e, grid);
@@ -97,7 +103,12 @@ OperatorPtr Planner::vector_selector(const VectorSelector& selector, const StepG
 Planner::Range Planner::range(const Expr& expr, const StepGrid& grid) {
   const Expr& inner = without_parens(expr);
   if (const auto* e = inner.as<MatrixSelector>()) return range_selector(*e, grid);
-  if (const auto* e = inner.as<SubqueryExpr>()) return subquery(*e, grid);
+  if (const auto* e = inner.as<SubqueryExpr>()) {
+    PlanScope scope(context_, inner);
+    Range planned = subquery(*e, grid);
+    planned.samples = scope.measured(std::move(planned.samples));
+    return planned;
+  }
   refuse("expected a range vector, got " + std::string(value_type_name(expr.type)));
   return {std::make_unique<NoSamples>(), {}};
 }
@@ -138,7 +149,7 @@ Planner::Range Planner::subquery(const SubqueryExpr& subquery, const StepGrid& g
   StepGrid inner = subquery_grid(grid, result.window, *step);
   if (inner.count == 0) return result;
   if (inner.count > context_.max_samples()) {
-    refuse("query processing would load too many samples into memory in query execution");
+    context_.fail_for_samples();
     return result;
   }
   auto evaluation = vector(*subquery.expr, inner);
@@ -155,7 +166,8 @@ OperatorPtr Planner::aggregated(const AggregateExpr& aggregate, const StepGrid& 
   const bool repeats = grid.count > 1 && is_step_invariant(*aggregate.expr);
   if (selector == nullptr || repeats || !makes_one_group(aggregate)) return vector(*aggregate.expr, grid);
   if (!context_.check()) return make_empty();
-  return vector_selector(*selector, grid, false, false);
+  PlanScope scope(context_, *aggregate.expr);
+  return scope.measured(vector_selector(*selector, grid, false, false));
 }
 
 OperatorPtr Planner::aggregate(const AggregateExpr& aggregate, const StepGrid& grid) {
@@ -224,7 +236,12 @@ ScalarColumn Planner::scalar(const Expr& expr, const StepGrid& grid) {
     auto left = scalar(*e->lhs, grid);
     return combine_scalars(e->op, left, scalar(*e->rhs, grid));
   }
-  if (const auto* e = inner.as<Call>()) return scalar_call(*e, grid);
+  if (const auto* e = inner.as<Call>()) {
+    if (e->function->name != "scalar") return scalar_call(*e, grid);
+    PlanScope scope(context_, inner);
+    scope.count_scalar(grid.count);
+    return scalar_call(*e, grid);
+  }
   refuse("expected a scalar, got " + std::string(value_type_name(expr.type)));
   return ScalarColumn();
 }

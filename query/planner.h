@@ -37,6 +37,8 @@ class Planner {
   Range range(const Expr& expr, const StepGrid& grid);
 
  private:
+  /// The same without the counter of a profile.
+  OperatorPtr plan_vector(const Expr& expr, const StepGrid& grid);
   OperatorPtr vector_selector(const VectorSelector& selector, const StepGrid& grid, bool timestamps,
                               bool labels = true);
   Range range_selector(const MatrixSelector& matrix, const StepGrid& grid);

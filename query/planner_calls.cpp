@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <numbers>
+#include <unordered_map>
 
 #include "model/number.h"
 #include "query/binary.h"
@@ -41,6 +42,29 @@ std::string extension_not_with(RangeExtension extension, const Call& call) {
 
 std::string not_supported(const Call& call) {
   return "function \"" + std::string(call.function->name) + "\" is not supported yet";
+}
+
+/// Each value is a label's value, and so a series of its own.
+constexpr std::size_t kMaxQuantileValues = 100;
+
+/// A quantile that changes from step to step is as many quantiles as it has values, each at its own steps. False when
+/// there are too many.
+bool add_quantiles(QueryContext& context, const ScalarColumn& q, PositionRange position, const StepGrid& grid,
+                   HistogramQuantiles& call) {
+  std::unordered_map<SymbolId, std::size_t> places;
+  for (std::size_t step = 0; step < (q.constant() ? 1 : grid.count); ++step) {
+    auto text = format_float_g(q.at(step));
+    if (text.find_first_not_of("-0123456789") == std::string::npos) text += ".0";
+    const SymbolId value = context.symbols().intern(text);
+    const auto [place, is_new] = places.try_emplace(value, call.quantiles.size());
+    if (is_new && places.size() > kMaxQuantileValues) return false;
+    if (is_new) call.quantiles.push_back({ScalarColumn(q.at(step)), value, position, {}});
+    if (q.constant()) return true;
+    auto& steps = call.quantiles[place->second].steps;
+    if (is_new) steps.resize(mask_words(grid.count));
+    mask_set(steps.data(), step);
+  }
+  return true;
 }
 
 /// Functions that skip floats without start timestamps, and so all samples that there are.
@@ -220,14 +244,9 @@ OperatorPtr Planner::histogram_quantiles(const Call& call, const StepGrid& grid)
   planned.vector_position = call.args[0]->position;
   planned.label_name = context_.symbols().intern(text_of(*call.args[1]));
   for (std::size_t i = 2; i < call.args.size(); ++i) {
-    // The label's value is the quantile, so that it must be one and the same at all steps.
-    if (!is_step_invariant(*call.args[i])) {
-      return refuse("histogram_quantiles: a quantile that changes from step to step is not supported yet");
-    }
-    auto q = scalar(*call.args[i], grid);
-    auto text = format_float_g(q.first());
-    if (text.find_first_not_of("-0123456789") == std::string::npos) text += ".0";
-    planned.quantiles.push_back({std::move(q), context_.symbols().intern(text), call.args[i]->position});
+    if (add_quantiles(context_, scalar(*call.args[i], grid), call.args[i]->position, grid, planned)) continue;
+    return refuse("histogram_quantiles: a quantile with more than " + std::to_string(kMaxQuantileValues) +
+                  " values in a query is not supported");
   }
   return make_histogram_quantiles(context_, vector(*call.args[0], grid), std::move(planned));
 }

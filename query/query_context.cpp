@@ -1,8 +1,22 @@
 #include "query/query_context.h"
 
+#include <algorithm>
+
 #include "model/labels.h"
 
 namespace pipit {
+namespace {
+
+/// The expression in a message, shortened.
+std::string shown(std::string_view expr) {
+  constexpr std::size_t kMaxBytes = 200;
+  if (expr.size() <= kMaxBytes) return std::string(expr);
+  std::size_t end = kMaxBytes;
+  while (end > 0 && (static_cast<unsigned char>(expr[end]) & 0xc0) == 0x80) --end;
+  return std::string(expr.substr(0, end)) + "...";
+}
+
+}  // namespace
 
 QueryContext::QueryContext(const Queryable& source, const QueryRequest& request, const EngineOptions& options,
                            Clock::time_point deadline, ThreadBudget& threads)
@@ -17,7 +31,8 @@ QueryContext::QueryContext(const Queryable& source, const QueryRequest& request,
       name_id_(symbols_->intern(kMetricName)),
       type_id_(symbols_->intern("__type__")),
       unit_id_(symbols_->intern("__unit__")),
-      annotations_(request.expr) {}
+      annotations_(request.expr),
+      profile_(request.explain ? std::make_unique<QueryProfile>() : nullptr) {}
 
 void QueryContext::fail(Error error) {
   if (failed_) return;
@@ -30,17 +45,24 @@ bool QueryContext::check() {
   if (interrupt_.is_canceled()) {
     fail({ErrorKind::canceled, "query was canceled in expression evaluation"});
   } else if (interrupt_.is_late()) {
-    fail({ErrorKind::timeout, "query timed out in expression evaluation"});
+    fail({ErrorKind::timeout,
+          "query timed out in expression evaluation: --query.timeout or the request's timeout is "
+          "over for " +
+              shown(request_.expr)});
   }
   return !failed_;
 }
 
 bool QueryContext::hold(std::uint64_t cells) {
   held_ += cells;
-  if (held_ > max_samples_) {
-    fail(execution_error("query processing would load too many samples into memory in query execution"));
-  }
+  most_held_ = std::max(most_held_, held_);
+  if (held_ > max_samples_) fail_for_samples();
   return !failed_;
+}
+
+void QueryContext::fail_for_samples() {
+  fail(execution_error("query processing would load too many samples into memory in query execution: more than " +
+                       std::to_string(max_samples_) + " (--query.max-samples) for " + shown(request_.expr)));
 }
 
 }  // namespace pipit

@@ -9,6 +9,7 @@
 #include "query/annotations.h"
 #include "query/engine.h"
 #include "query/interrupt.h"
+#include "query/query_profile.h"
 #include "query/step_grid.h"
 #include "query/thread_budget.h"
 #include "storage/queryable.h"
@@ -43,6 +44,8 @@ class QueryContext {
   bool is_metadata_label(SymbolId name) const { return name == name_id_ || name == type_id_ || name == unit_id_; }
 
   Annotations& annotations() { return annotations_; }
+  /// Null unless the request wants its plan.
+  QueryProfile* profile() { return profile_.get(); }
 
   bool failed() const { return failed_; }
   /// Ends the query. The first error stays.
@@ -55,6 +58,9 @@ class QueryContext {
   /// Counts cells (a value of a series at a step, or a sample) that stay in memory; fails the query over the limit.
   bool hold(std::uint64_t cells);
   void release(std::uint64_t cells) { held_ -= cells; }
+  /// Fails the query, as it needs more than the limit.
+  void fail_for_samples();
+  std::uint64_t most_held() const { return most_held_; }
 
   /// Counts samples of series that pass by, `longest` of which were in memory at a time; fails the query over the
   /// limit.
@@ -79,9 +85,11 @@ class QueryContext {
   SymbolId type_id_;
   SymbolId unit_id_;
   Annotations annotations_;
+  std::unique_ptr<QueryProfile> profile_;
   bool failed_ = false;
   Error error_;
   std::uint64_t held_ = 0;
+  std::uint64_t most_held_ = 0;
   std::uint64_t samples_read_ = 0;
 };
 

@@ -99,6 +99,7 @@ std::string form_encode(std::string_view text) {
 
 std::string form(const QueryOptions& options) {
   std::string body = "query=" + form_encode(options.expr) + "&timeout=" + seconds(options.timeout);
+  if (options.explain) body += "&explain=1";
   if (!options.is_range()) return body + "&time=" + api_time(options.end);
   return body + "&start=" + api_time(options.start) + "&end=" + api_time(options.end) +
          "&step=" + seconds(options.step);

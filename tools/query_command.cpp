@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "tools/graph.h"
+#include "tools/plan_output.h"
 #include "tools/query_answer.h"
 #include "tools/query_client.h"
 #include "tools/query_options.h"
@@ -70,7 +71,8 @@ int run_query(int argc, char** argv) {
   }
   QueryAnswer answer;
   AnswerError error;
-  if (!read_answer(reply->status, reply->body, options.output == QueryOutput::json, answer, error)) {
+  const bool keep_json = options.explain || options.output == QueryOutput::json;
+  if (!read_answer(reply->status, reply->body, keep_json, answer, error)) {
     if (!error.api) error.message = reply->origin + ' ' + error.message;
     print(stderr, format_error(error, options.expr));
     return error.api ? kQueryFailed : kNoServer;
@@ -78,6 +80,15 @@ int run_query(int argc, char** argv) {
   for (const std::string& warning : answer.warnings) print(stderr, "warning: " + printable(warning) + '\n');
   for (const std::string& info : answer.infos) print(stderr, "info: " + printable(info) + '\n');
 
+  if (options.explain && options.output != QueryOutput::json) {
+    const auto plan = format_plan(answer.data_json);
+    if (plan) {
+      print(stdout, *plan);
+      return kAnswered;
+    }
+    print(stderr, "error: " + reply->origin + " answered, but does not explain queries\n");
+    return kNoServer;
+  }
   switch (options.output) {
     case QueryOutput::json:
       print(stdout, answer.data_json + '\n');

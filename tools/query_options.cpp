@@ -134,6 +134,7 @@ std::variant<QueryOptions, int> parse_query_options(int argc, char** argv) {
       ->check(CLI::IsMember({"table", "json", "csv", "graph"}).description(""))
       ->option_text("FORMAT")
       ->capture_default_str();
+  app.add_flag("--explain", options.explain, "Run it and show its plan: series, samples and time of each node");
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp& help) {

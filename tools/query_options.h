@@ -21,6 +21,7 @@ struct QueryOptions {
   TimestampMs end = 0;
   DurationMs step = 0;  ///< 0: an instant query at `end`
   DurationMs timeout = 0;
+  bool explain = false;  ///< show what the server did instead of the answer
   bool is_range() const { return step > 0; }
 };
 

@@ -11,6 +11,7 @@
 #include "api/listener.h"
 #include "api/server.h"
 #include "model/duration.h"
+#include "query/active_queries.h"
 #include "query/engine.h"
 #include "scrape/scrape_manager.h"
 #include "storage/store.h"
@@ -144,7 +145,10 @@ int serve(const ServeOptions& options, const ParsedFlags& flags, const Signals& 
                                 {"replayed_records", stats.replayed_records},
                                 {"replay_ms", stats.replay_time}});
 
+  auto active_queries = ActiveQueries::open(options.data_path / "queries.active", options.engine.max_concurrency);
+  if (!active_queries.ok()) log_warn(active_queries.error().message);
   EngineOptions engine_options = options.engine;
+  if (active_queries.ok()) engine_options.active_queries = active_queries->get();
   engine_options.default_subquery_step = config->evaluation_interval;
   const Engine engine(**store, engine_options, metrics);
   ScrapeManager scraping(**store, metrics, {.user_agent = "Pipit/" + std::string(pipit_version())});

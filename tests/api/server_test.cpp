@@ -100,6 +100,35 @@ TEST_F(ServerTest, AnswersAsTheTableSays) {
   }
 }
 
+TEST_F(ServerTest, SaysWhatAQueryCost) {
+  start();
+  for (const char* target :
+       {"/api/v1/query?query=up&time=60&stats=all", "/api/v1/query_range?query=up&start=60&end=60&step=1&stats=true"}) {
+    const json data = json::parse(fetch(port_, "GET", target).body)["data"];
+    EXPECT_EQ(data["result"].size(), 2U) << target;
+    for (const char* timing : {"evalTotalTime", "resultSortTime", "queryPreparationTime", "innerEvalTime",
+                               "execQueueTime", "execTotalTime"}) {
+      EXPECT_TRUE(data["stats"]["timings"][timing].is_number()) << target << " " << timing;
+    }
+    EXPECT_GE(data["stats"]["samples"]["totalQueryableSamples"], 2) << target;
+    EXPECT_GE(data["stats"]["samples"]["peakSamples"], 2) << target;
+  }
+}
+
+TEST_F(ServerTest, ExplainsAQueryInsteadOfAnsweringIt) {
+  start();
+  const json data = json::parse(
+      fetch(port_, "GET", "/api/v1/query?query=sum(up)%2Bon()%20group_right%20up&time=60&explain=1").body)["data"];
+  EXPECT_EQ(data["series"], 2);
+  EXPECT_EQ(data["plan"]["node"], "+ on () group_right ()");
+  EXPECT_EQ(data["plan"]["inputs"].size(), 2U);
+  EXPECT_EQ(data["plan"]["inputs"][0]["node"], "sum");
+  EXPECT_EQ(data["plan"]["inputs"][0]["inputs"][0]["series"], 2);
+  EXPECT_TRUE(data["stats"]["timings"].is_object());
+  EXPECT_TRUE(json::parse(fetch(port_, "GET", "/api/v1/query?query=1&explain=1").body)["data"]["plan"].is_null());
+  EXPECT_TRUE(json::parse(fetch(port_, "GET", "/api/v1/query?query=1&explain=0").body)["data"].contains("result"));
+}
+
 TEST_F(ServerTest, LongQueriesWorkAsUrlAndAsForm) {
   start();
   TestResponse from_url = fetch(port_, "GET", "/api/v1/query?time=60&query=%20" + std::string(60'000, '+') + "up");

@@ -1,4 +1,5 @@
-// Any text as a query: it is read or refused, and what was read prints as a query that prints the same.
+// Any text as a query: it is read or refused, and what was read prints, on a line and on several, as a query that prints
+// the same.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -24,10 +25,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   auto expr = pipit::parse_query(text);
   if (!expr.ok()) return 0;
   auto printed = pipit::to_string(**expr);
-  auto again = pipit::parse_query(printed);
-  if (!again.ok()) complain(printed, again.error().message);
-  auto printed_again = pipit::to_string(**again);
-  if (printed_again != printed) complain(printed, "prints again as: " + printed_again);
-  if ((*again)->type != (*expr)->type) complain(printed, "has another type now");
+  for (const auto& form : {printed, pipit::prettify(**expr)}) {
+    auto again = pipit::parse_query(form);
+    if (!again.ok()) complain(form, again.error().message);
+    auto printed_again = pipit::to_string(**again);
+    if (printed_again != printed) complain(form, "prints again as: " + printed_again);
+    if ((*again)->type != (*expr)->type) complain(form, "has another type now");
+  }
   return 0;
 }

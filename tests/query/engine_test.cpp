@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <thread>
 
+#include "query/query_profile.h"
 #include "telemetry/metrics.h"
 #include "tests/query/generated_source.h"
 #include "tests/storage/memory_store.h"
@@ -109,10 +110,12 @@ TEST_F(EngineTest, RefusesWhatTooManyStepsWouldCost) {
   expect_error(range("up", kMinTimestamp, kMaxTimestamp, 1), ErrorKind::bad_data, refused);
   EXPECT_TRUE(query(range("up", 0, 11'000 * kSecond, kSecond)).ok());
   expect_error(range("up", kMinute, 0, kSecond), ErrorKind::bad_data, "end timestamp must not be before start time");
-  const std::string too_many = "query processing would load too many samples into memory in query execution";
-  expect_error(instant("sum_over_time(vector(1)[30y:1ms])", kMinute), ErrorKind::execution, too_many);
-  expect_error(instant("sum_over_time(vector(1)[1d:1s])", kMinute), ErrorKind::execution, too_many,
-               {.max_samples = 100'000});
+  const std::string too_many =
+      "query processing would load too many samples into memory in query execution: more than ";
+  expect_error(instant("sum_over_time(vector(1)[30y:1ms])", kMinute), ErrorKind::execution,
+               too_many + "50000000 (--query.max-samples) for sum_over_time(vector(1)[30y:1ms])");
+  expect_error(instant("sum_over_time(vector(1)[2d:1s])", kMinute), ErrorKind::execution,
+               too_many + "100000 (--query.max-samples) for sum_over_time(vector(1)[2d:1s])", {.max_samples = 100'000});
 }
 
 TEST_F(EngineTest, RangeQueriesTakeScalarsAndVectorsOnly) {
@@ -122,9 +125,10 @@ TEST_F(EngineTest, RangeQueriesTakeScalarsAndVectorsOnly) {
                "invalid expression type \"string\" for range query, must be Scalar or instant Vector");
 }
 
-TEST_F(EngineTest, NamesWhatIsMissing) {
-  expect_error(instant("histogram_sum(up)", kMinute), ErrorKind::execution,
-               "function \"histogram_sum\" is not supported yet");
+TEST_F(EngineTest, FunctionsOfNativeHistogramsGiveNothingForFloats) {
+  auto nothing = query(instant("histogram_sum(up) or start_timestamp(up)", kMinute));
+  ASSERT_TRUE(nothing.ok());
+  EXPECT_TRUE(nothing->series.empty());
   EXPECT_EQ(query(instant("up +", kMinute)).error().kind, ErrorKind::bad_data);
 }
 
@@ -173,7 +177,9 @@ TEST_F(EngineTest, AQueryThatTakesTooLongEnds) {
   auto result = engine.query(range("sum(rate(m[5m]))", 0, 60 * kMinute, kMinute));
   ASSERT_FALSE(result.ok());
   EXPECT_EQ(result.error().kind, ErrorKind::timeout);
-  EXPECT_EQ(result.error().message, "query timed out in expression evaluation");
+  EXPECT_EQ(result.error().message,
+            "query timed out in expression evaluation: --query.timeout or the request's timeout is over for "
+            "sum(rate(m[5m]))");
 }
 
 /// Holds every query until it is told to go on.
@@ -216,7 +222,8 @@ TEST_F(EngineTest, QueriesWaitForTheirTurnButNotForEver) {
   request.timeout = 1;
   auto timed_out = engine.query(request);
   ASSERT_FALSE(timed_out.ok());
-  EXPECT_EQ(timed_out.error().message, "query timed out in query queue");
+  EXPECT_EQ(timed_out.error().message,
+            "query timed out in query queue: as many queries as --query.max-concurrency allows, 1, were running");
 
   std::atomic<bool> canceled = true;
   request.timeout = 0;
@@ -233,6 +240,54 @@ TEST_F(EngineTest, QueriesWaitForTheirTurnButNotForEver) {
   EXPECT_THAT(page, HasSubstr("pipit_engine_queries_total{result=\"success\"} 2"));
   EXPECT_THAT(page, HasSubstr("pipit_engine_queries_total{result=\"timeout\"} 1"));
   EXPECT_THAT(page, HasSubstr("pipit_engine_queries_total{result=\"canceled\"} 1"));
+}
+
+TEST_F(EngineTest, SaysWhatAQueryCost) {
+  auto result = query(range("sum by (job) (up)", 0, 10 * kMinute, kMinute));
+  ASSERT_TRUE(result.ok());
+  EXPECT_EQ(result->stats.samples_read, 22U);
+  EXPECT_GT(result->stats.peak_samples, 0U);
+  EXPECT_GE(result->stats.total, result->stats.evaluate);
+  EXPECT_GE(result->stats.evaluate, result->stats.prepare);
+  EXPECT_FALSE(result->plan);
+}
+
+/// `text(series,samples)[inputs]`
+std::string text_of(const PlanNode& node) {
+  std::string text = node.text + " " + std::to_string(node.series) + "/" + std::to_string(node.samples);
+  for (const auto& input : node.inputs) text += " [" + text_of(*input) + "]";
+  return text;
+}
+
+TEST_F(EngineTest, ExplainsAPlanByWhatItDid) {
+  const struct {
+    const char* expr;
+    const char* plan;
+  } cases[] = {
+      {"up", "up 2/22"},
+      {"sum by (job) (up)", "sum by (job) 2/22 [up 2/22]"},
+      {"sum(up)", "sum 1/11 [up 2/22]"},
+      {"(rate(up[2m]) > 0) * on (job) up", "* on (job) 2/20 [> 2/20 [rate(up[2m]) 2/20]] [up 2/22]"},
+      {"topk(1, -up)", "topk (1, ...) 1/11 [- 2/22 [up 2/22]]"},
+      {"max_over_time(up[2m:1m])", "max_over_time(...) 2/22 [[2m:1m] 2/22 [up 2/22]]"},
+      {"up @ 60", "the same at every step 2/22 [up @ 60.000 2/2]"},
+      {"up * scalar(short)", "* 2/22 [up 2/22] [scalar(...) 1/11 [short 1/5]]"},
+      {"label_replace(up, \"x\", \"$1\", \"job\", \"(.*)\")",
+       "label_replace(..., \"x\", \"$1\", \"job\", \"(.*)\") 2/22 [up 2/22]"},
+      {"scalar(short) + scalar(short)", "scalar 0/0 [scalar(...) 1/11 [short 1/5]] [scalar(...) 1/11 [short 1/5]]"},
+  };
+  for (const auto& c : cases) {
+    auto request = range(c.expr, 0, 10 * kMinute, kMinute);
+    request.explain = true;
+    auto result = query(request);
+    ASSERT_TRUE(result.ok()) << c.expr << ": " << result.error().message;
+    ASSERT_TRUE(result->plan) << c.expr;
+    EXPECT_EQ(text_of(*result->plan), c.plan) << c.expr;
+    EXPECT_EQ(result->plan->samples_read, result->stats.samples_read) << c.expr;
+  }
+  auto number = range("1 + 1", 0, kMinute, kMinute);
+  number.explain = true;
+  EXPECT_FALSE(query(number)->plan);
 }
 
 TEST_F(EngineTest, TheStoresErrorsReachTheCaller) {
