@@ -25,9 +25,9 @@ class NoSamples : public SampleStream {
   RowLabels labels_;
 };
 
-/// Whether the answer has one series, which shows nothing of the labels of those that it is made of.
-bool makes_one_group(const AggregateExpr& aggregate) {
-  if (aggregate.without || !aggregate.grouping.empty()) return false;
+/// What an aggregation shows of the series that it puts together: of one group no labels, of a count no values.
+SelectorNeeds needs_of(const AggregateExpr& aggregate) {
+  SelectorNeeds needs;
   switch (aggregate.op) {
     case AggregateOp::sum:
     case AggregateOp::avg:
@@ -38,10 +38,17 @@ bool makes_one_group(const AggregateExpr& aggregate) {
     case AggregateOp::stddev:
     case AggregateOp::stdvar:
     case AggregateOp::quantile:
-      return true;
+      break;
     default:
-      return false;
+      return needs;
   }
+  needs.values = aggregate.op != AggregateOp::count && aggregate.op != AggregateOp::group;
+  if (aggregate.without) return needs;
+  if (aggregate.grouping.empty()) needs.labels = SelectorNeeds::Labels::none;
+  if (aggregate.grouping == std::vector<std::string>{std::string(kMetricName)}) {
+    needs.labels = SelectorNeeds::Labels::name;
+  }
+  return needs;
 }
 
 }  // namespace
@@ -85,7 +92,7 @@ OperatorPtr Planner::plan_vector(const Expr& expr, const StepGrid& grid) {
 }
 
 OperatorPtr Planner::vector_selector(const VectorSelector& selector, const StepGrid& grid, bool timestamps,
-                                     bool labels) {
+                                     SelectorNeeds needs) {
   auto offset = evaluate_duration(selector.offset, context_.request());
   if (!offset.ok()) return refuse(offset.error().message);
   RangeWindow window{context_.lookback(), *offset, at_time(selector.at)};
@@ -97,7 +104,7 @@ OperatorPtr Planner::vector_selector(const VectorSelector& selector, const StepG
     return timestamps ? make_evaluation_timestamp(std::move(smoothed), grid) : std::move(smoothed);
   }
   return make_vector_selector(context_, selector, grid, window,
-                              timestamps ? SelectorValue::timestamp : SelectorValue::sample, labels);
+                              timestamps ? SelectorValue::timestamp : SelectorValue::sample, needs);
 }
 
 Planner::Range Planner::range(const Expr& expr, const StepGrid& grid) {
@@ -160,14 +167,14 @@ Planner::Range Planner::subquery(const SubqueryExpr& subquery, const StepGrid& g
   return result;
 }
 
-/// The series that are put together. Those of a selector come without labels when all of them make one group.
+/// The series that are put together. Of a selector's no more is read than the aggregation shows.
 OperatorPtr Planner::aggregated(const AggregateExpr& aggregate, const StepGrid& grid) {
   const auto* selector = without_parens(*aggregate.expr).as<VectorSelector>();
   const bool repeats = grid.count > 1 && is_step_invariant(*aggregate.expr);
-  if (selector == nullptr || repeats || !makes_one_group(aggregate)) return vector(*aggregate.expr, grid);
+  if (selector == nullptr || repeats) return vector(*aggregate.expr, grid);
   if (!context_.check()) return make_empty();
   PlanScope scope(context_, *aggregate.expr);
-  return scope.measured(vector_selector(*selector, grid, false, false));
+  return scope.measured(vector_selector(*selector, grid, false, needs_of(aggregate)));
 }
 
 OperatorPtr Planner::aggregate(const AggregateExpr& aggregate, const StepGrid& grid) {

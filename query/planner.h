@@ -7,6 +7,7 @@
 #include "query/query_context.h"
 #include "query/sample_stream.h"
 #include "query/scalar_column.h"
+#include "query/selector.h"
 #include "query/window.h"
 
 namespace pipit {
@@ -40,7 +41,7 @@ class Planner {
   /// The same without the counter of a profile.
   OperatorPtr plan_vector(const Expr& expr, const StepGrid& grid);
   OperatorPtr vector_selector(const VectorSelector& selector, const StepGrid& grid, bool timestamps,
-                              bool labels = true);
+                              SelectorNeeds needs = {});
   Range range_selector(const MatrixSelector& matrix, const StepGrid& grid);
   Range subquery(const SubqueryExpr& subquery, const StepGrid& grid);
   OperatorPtr aggregate(const AggregateExpr& aggregate, const StepGrid& grid);

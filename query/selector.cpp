@@ -124,12 +124,14 @@ void WithoutStaleMarkers::assign(std::span<const TimestampMs> times, std::span<c
 }
 
 OperatorPtr make_vector_selector(QueryContext& context, const VectorSelector& selector, const StepGrid& grid,
-                                 const RangeWindow& window, SelectorValue value, bool labels) {
+                                 const RangeWindow& window, SelectorValue value, SelectorNeeds needs) {
   SeriesScan scan;
   scan.selector = &selector;
   scan.grid = grid;
   scan.window = window;
-  scan.labels = labels;
+  scan.labels = needs.labels != SelectorNeeds::Labels::none;
+  scan.name_only = needs.labels == SelectorNeeds::Labels::name;
+  scan.values = needs.values;
   scan.newest_only = grid.count == 1 && window.after == 0;
   scan.drop_name = value == SelectorValue::timestamp;
   scan.make_function = [=] { return std::make_unique<NewestSamples>(grid, window, value); };

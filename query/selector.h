@@ -28,12 +28,18 @@ class WithoutStaleMarkers {
 /// What a selector's value at a step is made of.
 enum class SelectorValue { sample, timestamp };
 
+/// What is needed of a selector's series: less spares the store from reading it.
+struct SelectorNeeds {
+  enum class Labels { all, name, none };
+  Labels labels = Labels::all;
+  bool values = true;  ///< else it is enough to know at which steps there is a sample
+};
+
 /// An instant selector: for every step the newest sample of (t - lookback, t], unless it is a stale marker.
 /// `window.range` is the lookback. With SelectorValue::timestamp the values are the samples' times in seconds.
-/// Without `labels` the rows have none, which spares the store from reading them.
 /// `selector` must outlive the operator, as must the context.
 OperatorPtr make_vector_selector(QueryContext& context, const VectorSelector& selector, const StepGrid& grid,
-                                 const RangeWindow& window, SelectorValue value, bool labels = true);
+                                 const RangeWindow& window, SelectorValue value, SelectorNeeds needs = {});
 
 /// A range selector: the samples that any step's window covers, in one piece.
 SampleStreamPtr make_range_selector(QueryContext& context, const VectorSelector& selector, const StepGrid& grid,

@@ -109,6 +109,8 @@ class ScanOperator : public Operator {
     SelectRequest request = request_of(context_, *scan_.selector, scan_.grid, scan_.window);
     request.labels = scan_.labels;
     request.newest_only = scan_.newest_only;
+    request.name_only = scan_.name_only;
+    request.values = scan_.values;
     auto shared = context_.source().select_shared(request, context_.symbols());
     if (!shared.ok()) return fail(shared.error());
     if (*shared) {

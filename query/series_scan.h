@@ -15,8 +15,11 @@ struct SeriesScan {
   const VectorSelector* selector = nullptr;
   StepGrid grid;
   RangeWindow window;
-  bool labels = true;        ///< else rows have none, which spares the store from reading them
-  bool newest_only = false;  ///< see SelectRequest
+  bool labels = true;  ///< else rows have none, which spares the store from reading them
+  // See SelectRequest.
+  bool newest_only = false;
+  bool name_only = false;
+  bool values = true;
   bool drop_name = false;
   MakeRowFunction make_function;
   /// Called for each row, on the query's thread. May be empty.

@@ -208,10 +208,13 @@ struct NewestToken {
   std::optional<std::uint64_t> escape;
 };
 
-/// With `absolute` the integers are counted on from an escape. False when the tokens are damaged.
-bool read_newest_token(std::string_view tokens, std::uint64_t count, bool absolute, NewestToken& newest) {
+/// Looks at the first `until` of `count` integers. With `absolute` the integers are counted on from an escape. False
+/// when the tokens are damaged.
+bool read_newest_token(std::string_view tokens, std::uint64_t count, std::uint64_t until, bool absolute,
+                       NewestToken& newest) {
   ByteReader reader(tokens);
-  while (!reader.done()) {
+  const std::uint64_t beyond = count - until;
+  while (!reader.done() && (count > beyond || beyond == 0)) {
     std::uint64_t token;
     std::uint64_t integers = 1;
     if (!reader.varint(token)) return false;
@@ -250,14 +253,21 @@ void fill_evenly(TimestampMs start, std::uint64_t step, std::uint32_t count, Tim
   });
 }
 
-bool decode_times(const ChunkHeader& header, ByteReader& body, TimestampMs* out) {
+/// How far a chunk's times are apart that are not listed, 0 for a single one; empty when the chunk is damaged.
+std::optional<std::uint64_t> even_step(const ChunkHeader& header) {
   const auto span = static_cast<std::uint64_t>(header.end) - static_cast<std::uint64_t>(header.start);
+  const std::uint64_t step = header.count > 1 ? span / (header.count - 1) : 0;
+  if (step * (header.count - 1) != span || (step == 0 && header.count > 1)) return std::nullopt;
+  return step;
+}
+
+bool decode_times(const ChunkHeader& header, ByteReader& body, TimestampMs* out) {
   if ((header.layout & kListedTimes) == 0) {
-    const std::uint64_t step = header.count > 1 ? span / (header.count - 1) : 0;
-    if (step * (header.count - 1) != span || (step == 0 && header.count > 1)) return false;
-    fill_evenly(header.start, step, header.count, out);
-    return true;
+    const auto step = even_step(header);
+    if (step) fill_evenly(header.start, *step, header.count, out);
+    return step.has_value();
   }
+  const auto span = static_cast<std::uint64_t>(header.end) - static_cast<std::uint64_t>(header.start);
   std::string_view tokens;
   if (!body.text(tokens)) return false;
   std::uint64_t step = 0;
@@ -298,7 +308,8 @@ bool decode_decimals(std::string_view body, std::uint32_t count, bool with_unit,
   return read_tokens<double>(tokens, out, count, first, take, escape);
 }
 
-bool newest_decimal(std::string_view body, std::uint32_t count, bool with_unit, double& value) {
+/// Of the first `until` of `count` values.
+bool newest_decimal(std::string_view body, std::uint32_t count, std::uint32_t until, bool with_unit, double& value) {
   ByteReader reader(body);
   std::uint8_t scale;
   std::uint64_t unit = 1;
@@ -306,29 +317,62 @@ bool newest_decimal(std::string_view body, std::uint32_t count, bool with_unit, 
   if (!reader.byte(scale) || scale > kMaxDecimalScale) return false;
   if (with_unit && (!reader.varint(unit) || !reader.varint(base))) return false;
   NewestToken newest;
-  if (!read_newest_token(reader.rest(), count, false, newest)) return false;
+  if (!read_newest_token(reader.rest(), count, until, false, newest)) return false;
   const std::uint64_t n = unzigzag(base) + newest.distance * unit;
   value = newest.escape ? std::bit_cast<double>(*newest.escape) : from_decimal(static_cast<std::int64_t>(n), scale);
+  return true;
+}
+
+bool newest_bits(std::string_view body, std::uint32_t count, std::uint32_t until, double& value) {
+  NewestToken newest;
+  if (!read_newest_token(body, count, until, true, newest)) return false;
+  value = std::bit_cast<double>(newest.distance);
   return true;
 }
 
 bool read_newest(const ChunkHeader& header, std::string_view body, double& value) {
   switch (static_cast<ValueEncoding>(header.layout & 0x0f)) {
     case ValueEncoding::decimal:
-      return newest_decimal(body, header.count, false, value);
+      return newest_decimal(body, header.count, header.count, false, value);
     case ValueEncoding::decimal_unit:
-      return newest_decimal(body, header.count, true, value);
-    case ValueEncoding::bits: {
-      NewestToken newest;
-      if (!read_newest_token(body, header.count, true, newest)) return false;
-      value = std::bit_cast<double>(newest.distance);
-      return true;
-    }
+      return newest_decimal(body, header.count, header.count, true, value);
+    case ValueEncoding::bits:
+      return newest_bits(body, header.count, header.count, value);
     case ValueEncoding::packed:
       return read_packed_newest(body, header.count, value);
     case ValueEncoding::raw:
       if (body.size() != header.count * sizeof(double)) return false;
       std::memcpy(&value, body.data() + body.size() - sizeof value, sizeof value);
+      return true;
+  }
+  return false;
+}
+
+/// The last of the first `until` values.
+bool read_value(const ChunkHeader& header, std::string_view body, std::uint32_t until, bool wanted,
+                std::vector<double>& scratch, double& value) {
+  switch (static_cast<ValueEncoding>(header.layout & 0x0f)) {
+    case ValueEncoding::decimal:
+      return newest_decimal(body, header.count, until, false, value);
+    case ValueEncoding::decimal_unit:
+      return newest_decimal(body, header.count, until, true, value);
+    case ValueEncoding::bits:
+      return newest_bits(body, header.count, until, value);
+    case ValueEncoding::packed: {
+      std::optional<ChunkSummary> summary;
+      if (!wanted && !read_packed_summary(body, header.count, summary)) return false;
+      if (summary && summary->count == header.count) {  // no sample is a stale marker
+        value = summary->last;
+        return true;
+      }
+      if (scratch.size() < header.count) scratch.resize(header.count);
+      if (!decode_packed_values(body, header.count, scratch.data())) return false;
+      value = scratch[until - 1];
+      return true;
+    }
+    case ValueEncoding::raw:
+      if (body.size() != header.count * sizeof(double)) return false;
+      std::memcpy(&value, body.data() + (until - 1) * sizeof value, sizeof value);
       return true;
   }
   return false;
@@ -469,6 +513,31 @@ Result<double> newest_value(const ChunkHeader& header) {
   const bool good = (header.layout & kListedTimes) == 0 || body.text(times);
   if (!good || !read_newest(header, body.rest(), value)) return damaged("its newest sample can't be read");
   return value;
+}
+
+Result<bool> newest_sample(const ChunkHeader& header, TimestampMs until, bool want_value, ChunkScratch& scratch,
+                           TimestampMs& time, double& value) {
+  if (until < header.start) return false;
+  ByteReader body(header.body);
+  std::uint32_t count = header.count;  // of the samples that are not too new
+  bool good = true;
+  if ((header.layout & kListedTimes) != 0) {
+    scratch.times.resize(header.count);
+    good = decode_times(header, body, scratch.times.data());
+    const auto beyond = std::upper_bound(scratch.times.begin(), scratch.times.end(), until);
+    if (good) count = static_cast<std::uint32_t>(beyond - scratch.times.begin());
+    if (good) time = scratch.times[count - 1];
+  } else if (const auto step = even_step(header)) {
+    const auto behind = static_cast<std::uint64_t>(until) - static_cast<std::uint64_t>(header.start);
+    if (*step != 0) count = static_cast<std::uint32_t>(std::min<std::uint64_t>(behind / *step + 1, header.count));
+    time = static_cast<TimestampMs>(static_cast<std::uint64_t>(header.start) + (count - 1) * *step);
+  } else {
+    good = false;
+  }
+  if (!good || !read_value(header, body.rest(), count, want_value, scratch.values, value)) {
+    return damaged("a sample can't be read");
+  }
+  return true;
 }
 
 Result<std::optional<ChunkSummary>> summarize_chunk(const ChunkHeader& header) {

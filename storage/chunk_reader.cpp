@@ -139,7 +139,7 @@ Status ChunkReader::read(SeriesId id, std::vector<TimestampMs>& times, std::vect
 }
 
 /// Day by day from the newest on, as a chunk never leaves its day.
-Result<bool> ChunkReader::read_newest(SeriesId id, TimestampMs& time, double& value) {
+Result<bool> ChunkReader::read_newest(SeriesId id, bool want_value, TimestampMs& time, double& value) {
   for (std::size_t end = sources_.size(); end > 0;) {
     std::size_t begin = end - 1;
     while (begin > 0 && sources_[begin - 1].partition == sources_[begin].partition) --begin;
@@ -147,7 +147,7 @@ Result<bool> ChunkReader::read_newest(SeriesId id, TimestampMs& time, double& va
     Newest newest_late;
     for (std::size_t i = begin; i < end; ++i) {
       auto visited = visit_source(sources_[i], id, [&](const ChunkKey& key, std::string_view chunk) -> Result<bool> {
-        Status status = look_for_newer(chunk, key.start, key.late == 0 ? newest : newest_late);
+        Status status = look_for_newer(chunk, key.start, want_value, key.late == 0 ? newest : newest_late);
         if (!status.ok()) return status.error();
         return true;
       });
@@ -165,7 +165,7 @@ Result<bool> ChunkReader::read_newest(SeriesId id, TimestampMs& time, double& va
 }
 
 /// Of two samples with one time the first stays, as for `append_chunk`.
-Status ChunkReader::look_for_newer(std::string_view chunk, TimestampMs start, Newest& newest) {
+Status ChunkReader::look_for_newer(std::string_view chunk, TimestampMs start, bool want_value, Newest& newest) {
   auto header = read_chunk_header(chunk, start);
   if (!header.ok()) return header.error();
   if (header->end < min_time_ || header->end <= newest.time) return {};
@@ -175,13 +175,10 @@ Status ChunkReader::look_for_newer(std::string_view chunk, TimestampMs start, Ne
     newest = {header->end, *value};
     return {};
   }
-  times_.clear();
-  values_.clear();
-  if (Status status = decode_chunk(*header, times_, values_); !status.ok()) return status;
-  const auto beyond = std::upper_bound(times_.begin(), times_.end(), max_time_);
-  if (beyond == times_.begin()) return {};
-  const auto at = static_cast<std::size_t>(beyond - times_.begin()) - 1;
-  if (times_[at] >= min_time_ && times_[at] > newest.time) newest = {times_[at], values_[at]};
+  Newest sample;
+  auto found = newest_sample(*header, max_time_, want_value, scratch_, sample.time, sample.value);
+  if (!found.ok()) return found.error();
+  if (*found && sample.time >= min_time_ && sample.time > newest.time) newest = sample;
   return {};
 }
 

@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "storage/chunk.h"
 #include "storage/store_core.h"
 
 namespace pipit {
@@ -23,9 +24,9 @@ class ChunkReader {
   void refresh(std::uint64_t departures);
   /// Appends the series' samples from chunks that touch the range, in order, each time once.
   Status read(SeriesId id, std::vector<TimestampMs>& times, std::vector<double>& values);
-  /// The newest of these samples that lies in the range. False when there is none. Other samples are decoded only
-  /// where the range ends within a chunk.
-  Result<bool> read_newest(SeriesId id, TimestampMs& time, double& value);
+  /// The newest of these samples that lies in the range. False when there is none. Without `want_value` its value is
+  /// any that is no stale marker, unless it is one.
+  Result<bool> read_newest(SeriesId id, bool want_value, TimestampMs& time, double& value);
   /// Whether a chunk of the series touches the range.
   Result<bool> has(SeriesId id);
   /// The smallest id that is at least `from`, below `end`, and has a chunk in these partitions (if not always in the
@@ -59,7 +60,7 @@ class ChunkReader {
   Status visit_chunks(SeriesId id, Visit visit);
   template <class Visit>
   Result<bool> visit_source(const Source& source, SeriesId id, Visit visit);
-  Status look_for_newer(std::string_view chunk, TimestampMs start, Newest& newest);
+  Status look_for_newer(std::string_view chunk, TimestampMs start, bool want_value, Newest& newest);
 
   const StoreCore& core_;
   TimestampMs min_time_;
@@ -70,8 +71,7 @@ class ChunkReader {
   std::vector<Walker> chunk_walkers_;
   std::vector<Walker> merged_walkers_;
   std::string target_;
-  std::vector<TimestampMs> times_;  ///< of a chunk that is decoded for one of its samples
-  std::vector<double> values_;
+  ChunkScratch scratch_;
 };
 
 /// Appends a decoded chunk to what is there. Samples whose time is there already are dropped: chunks overlap where a

@@ -44,6 +44,10 @@ struct SelectRequest {
   bool labels = true;
   /// Whether of each series only the newest sample in the range is wanted, as an instant query does. More may come.
   bool newest_only = false;
+  /// Whether of the labels only the metric's name is wanted. More may come.
+  bool name_only = false;
+  /// Whether the values are wanted. If not, they may be any, but stale markers are where they are.
+  bool values = true;
 };
 
 /// A selection that several threads read, each series by one of them. It is handed out in the order of `select`, some

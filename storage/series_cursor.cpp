@@ -149,14 +149,22 @@ void LabelReader::set(std::size_t i, std::string_view name, std::string_view val
   labels.push_back(pair);
 }
 
+void LabelReader::enter_metric(SeriesId id, std::string_view metric_name) {
+  if (name_label_ == 0) name_label_ = symbols_.intern(kMetricName);
+  if (metric_ == metric_of(id)) return;
+  metric_ = metric_of(id);
+  metric_name_ = symbols_.intern(metric_name);
+}
+
+void LabelReader::set_name(SeriesId id, std::string_view metric_name, LabelSet& labels) {
+  enter_metric(id, metric_name);
+  labels.assign(1, {name_label_, metric_name_});
+}
+
 Result<bool> LabelReader::read(SeriesId id, std::string_view metric_name, LabelSet& labels) {
   auto found = find_record(id);
   if (!found.ok() || !*found) return found;
-  if (name_label_ == 0) name_label_ = symbols_.intern(kMetricName);
-  if (metric_ != metric_of(id)) {
-    metric_ = metric_of(id);
-    metric_name_ = symbols_.intern(metric_name);
-  }
+  enter_metric(id, metric_name);
   labels.clear();
   std::size_t i = 0;
   bool named = false;
@@ -179,7 +187,8 @@ SampleReader::SampleReader(const StoreCore& core, ChunkReader& chunks, const Sel
       chunks_(chunks),
       min_time_(core.visible_from(request.min_time)),
       max_time_(request.max_time),
-      newest_only_(request.newest_only) {
+      newest_only_(request.newest_only),
+      want_values_(request.values) {
   if (core.has_tombstones()) tombstones_.emplace(core.database());
 }
 
@@ -222,7 +231,7 @@ Result<bool> SampleReader::read_newest(SeriesId id, Head::Slot slot) {
   if (!head_.pieces.empty()) return false;
   if (head_.stored_min > max_time_ || head_.stored_max < min_time_) return true;
   chunks_.refresh(head_.departures);
-  auto found = chunks_.read_newest(id, times_[0], values_[0]);
+  auto found = chunks_.read_newest(id, want_values_, times_[0], values_[0]);
   if (!found.ok()) return found;
   size_ = *found ? 1 : 0;
   return true;
@@ -234,6 +243,7 @@ StoreCursor::StoreCursor(const StoreCore& core, std::vector<MetricSelection> sel
                          SymbolTable& symbols)
     : canceled_(request.canceled),
       want_labels_(request.labels),
+      name_only_(request.name_only),
       chunks_(core, core.visible_from(request.min_time), request.max_time),
       walk_(core, std::move(selections), chunks_, core.visible_from(request.min_time), request.max_time),
       label_reader_(core, symbols),
@@ -249,6 +259,10 @@ Result<bool> StoreCursor::next() {
     if (Status status = samples_.read(walk_.id(), walk_.slot()); !status.ok()) return status.error();
     if (samples_.times().empty()) continue;
     if (!want_labels_) return true;
+    if (name_only_) {
+      label_reader_.set_name(walk_.id(), walk_.metric().name, labels_);
+      return true;
+    }
     auto labeled = label_reader_.read(walk_.id(), walk_.metric().name, labels_);
     if (!labeled.ok() || *labeled) return labeled;
   }

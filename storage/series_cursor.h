@@ -81,6 +81,7 @@ class SampleReader {
   TimestampMs min_time_;
   TimestampMs max_time_;
   bool newest_only_;
+  bool want_values_;
   std::optional<TombstoneReader> tombstones_;  // none when nothing is deleted
   HeadCopy head_;
   std::vector<TimestampMs> times_;
@@ -97,8 +98,11 @@ class LabelReader {
 
   /// False when there is no such series any more.
   Result<bool> read(SeriesId id, std::string_view metric_name, LabelSet& labels);
+  /// The metric's name alone, for which nothing is read.
+  void set_name(SeriesId id, std::string_view metric_name, LabelSet& labels);
 
  private:
+  void enter_metric(SeriesId id, std::string_view metric_name);
   Result<bool> find_record(SeriesId id);
   void set(std::size_t i, std::string_view name, std::string_view value, LabelSet& labels);
 
@@ -124,6 +128,7 @@ class StoreCursor final : public SeriesCursor {
  private:
   const std::atomic<bool>* canceled_;
   bool want_labels_;
+  bool name_only_;
   ChunkReader chunks_;
   SeriesWalk walk_;
   LabelReader label_reader_;

@@ -87,6 +87,10 @@ Result<bool> StoreSelection::labels(std::uint64_t series, LabelSet& labels) {
                                         [](const auto& entry, std::uint32_t id) { return entry.first < id; });
     metric_ = static_cast<std::size_t>(found - metrics_.begin());
   }
+  if (request_.name_only) {
+    label_reader_.set_name(series, metrics_[metric_].second, labels);
+    return true;
+  }
   return label_reader_.read(series, metrics_[metric_].second, labels);
 }
 

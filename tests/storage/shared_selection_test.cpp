@@ -113,6 +113,37 @@ TEST_F(SharedSelectionTest, OfTheNewestSamplesAndOfWhatIsDeletedToo) {
   }
 }
 
+TEST_F(SharedSelectionTest, WithoutValuesTheSamplesAreThere) {
+  const auto matchers = std::vector<Matcher>{match(MatchType::regex, "__name__", "m.*")};
+  for (const int until : {10, 55, 99, 150, 199}) {
+    const SelectRequest request{.matchers = matchers,
+                                .min_time = kStart + (until - 20) * kStep,
+                                .max_time = kStart + until * kStep - 1,
+                                .newest_only = true,
+                                .values = false};
+    const SeriesList some = read_on_threads(*store_, request, 2, 5);
+    const SeriesList all = select_all(*store_, matchers, request.min_time, request.max_time);
+    ASSERT_EQ(some.size(), all.size()) << until;
+    for (const auto& [labels, samples] : some) EXPECT_EQ(samples.back().first, all.at(labels).back().first) << labels;
+  }
+}
+
+TEST_F(SharedSelectionTest, TheNameAloneTakesNoOtherLabel) {
+  SymbolTable symbols;
+  const auto matchers = metric("m1");
+  const SelectRequest request{.matchers = matchers, .name_only = true};
+  auto selection = store_->select_shared(request, symbols);
+  ASSERT_TRUE(selection.ok());
+  const auto reader = (*selection)->reader();
+  ASSERT_EQ(reader->take(3).value(), 3U);
+  ASSERT_TRUE(reader->next().value());
+  LabelSet labels;
+  ASSERT_TRUE((*selection)->labels(reader->series(), labels).value());
+  ASSERT_EQ(labels.size(), 1U);
+  EXPECT_EQ(symbols.text(labels[0].name), "__name__");
+  EXPECT_EQ(symbols.text(labels[0].value), "m1");
+}
+
 TEST_F(SharedSelectionTest, StopsWhenItIsCanceled) {
   std::atomic<bool> canceled = false;
   SymbolTable symbols;
