@@ -92,7 +92,10 @@ class Counting {
     const std::string names(1, kIndexMetric);
     Status failed;
     Status status = scan(names, names, [&](std::string_view id, std::string_view name) {
-      if (id.size() != 4) return (failed = damaged()).ok();
+      if (id.size() != 4) {
+        failed = damaged();
+        return false;
+      }
       const std::uint32_t metric = big_endian32(id.data());
       auto series = series_of(metric);
       failed = series.ok() ? count_hours(lists, metric, shown) : Status(series.error());
