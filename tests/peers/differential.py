@@ -31,7 +31,7 @@ from promql_generator import Generator
 MAX_EXPLAINED_SHARE = 0.02
 WORKERS = os.cpu_count() or 1
 CHUNK = 50
-ASK_AGAIN = 10
+ASK_AGAIN = 40
 MANY_STEPS_SHARE = 0.05  # so many that a mask of them takes several words
 
 
@@ -135,10 +135,26 @@ class Judge:
         return Outcome(index, kind, cause, report)
 
     def varies(self, question, path, times, both):
-        """Whether 2.42 answers otherwise when it is asked again, the same as Pipit at some time: it adds the series of a group
-        in an order that varies. Pipit must not."""
+        """Whether 2.42 answers otherwise when it is asked again, and each sample of Pipit's answer is in some answer of 2.42: it adds
+        the series of a group in an order that varies. Pipit must not."""
         again = [self.asker.both(question.expr, path, times) for _ in range(ASK_AGAIN)]
-        return all(ours == both[OURS] for ours, _ in again) and any(self.same(question, path, *asked) for asked in again)
+        if any(ours != both[OURS] for ours, _ in again):
+            return False
+        ours, *theirs = (samples_of(answer) for answer in (both[OURS], both[THEIRS], *(theirs for _, theirs in again)))
+        return all(any(same_sample(ours.get(at), found.get(at)) for found in theirs) for at in set(ours).union(*theirs))
+
+
+def same_sample(a, b):
+    return a == b if a is None or b is None else answers.same_float(a, b, TOLERANCE)
+
+
+def samples_of(answer):
+    """{(labels, time): value} of a vector or matrix; a scalar is a vector without labels."""
+    if answer["status"] != "success":
+        return {answer["errorType"]: "0"}
+    if answer["data"]["resultType"] in ("scalar", "string"):
+        return {(): answer["data"]["result"][1]}
+    return {(labels, time): value for labels, points in answers.series_of(answer["data"]) for time, value in points}
 
 
 def kind_of(answer):

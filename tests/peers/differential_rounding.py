@@ -104,9 +104,10 @@ def increase_of(expr, samples, start, end, zero_first=False):
         return math.nan
     values = [value for _, value in samples]
     increase = values[-1] - values[0] + sum(a for a, b in zip(values, values[1:]) if b < a)
-    sampled = samples[-1][0] - samples[0][0]
-    to_start, to_end, average = samples[0][0] - start, end - samples[-1][0], sampled / (len(samples) - 1)
-    to_zero = sampled * values[0] / increase if increase > 0 and values[0] >= 0 else math.inf
+    # In seconds and in this order, as rounding may decide which side of the threshold a gap is on.
+    to_start, to_end, sampled = (samples[0][0] - start) / 1000, (end - samples[-1][0]) / 1000, (samples[-1][0] - samples[0][0]) / 1000
+    average = sampled / (len(samples) - 1)
+    to_zero = sampled * (values[0] / increase) if increase > 0 and values[0] >= 0 else math.inf
     if zero_first:
         to_start = min(to_start, to_zero)
     if to_start >= average * 1.1:
@@ -215,9 +216,9 @@ def bound_of_prediction(smallest, terms, unit):
 def bound_of_variance(_, terms, unit):
     """Squares of what is left of a value without the mean."""
     mean = size_of(terms) / len(terms)
-    deviation = math.sqrt(sum((abs(value) - mean) ** 2 for _, value in terms) / len(terms))
+    deviation = math.sqrt(sum((abs(value) - mean) * (abs(value) - mean) for _, value in terms) / len(terms))
     spread = max(abs(value) for _, value in terms) if any(value < 0 for _, value in terms) else deviation
-    return unit * (2 * mean + spread) * spread + (unit * mean) ** 2
+    return unit * (2 * mean + spread) * spread + unit * mean * unit * mean
 
 
 def bound_of_deviation(_, terms, unit):
