@@ -161,7 +161,7 @@ void Planner::add_reference_time(const Expr& expr, RangeWindow& window) {
 }
 
 OperatorPtr Planner::absent_call(const Call& call, const StepGrid& grid) {
-  LabelSet labels = labels_of_absent(*call.args[0]);
+  LabelSet labels = labels_of_absent(without_parens(*call.args[0]));
   if (call.function->name == "absent") return make_absent(vector(*call.args[0], grid), grid, std::move(labels));
   if (auto extension = extension_of(*call.args[0]); extension != RangeExtension::none) {
     return refuse(extension_not_with(extension, call));
