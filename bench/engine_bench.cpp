@@ -1,9 +1,19 @@
-// What the query engine costs without a store below it: samples come from arrays.
+// What the query engine costs: functions and queries over samples in arrays, and chunks in RAM decoded and rated.
 
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <unordered_map>
+
 #include "query/engine.h"
 #include "query/range_kernels.h"
+#include "storage/chunk.h"
+#include "storage/packed_values.h"
 #include "telemetry/metrics.h"
 #include "tests/query/generated_source.h"
 
@@ -42,6 +52,94 @@ BENCHMARK_CAPTURE(BM_RangeFunction, max_over_time, "max_over_time")->Arg(5)->Arg
 BENCHMARK_CAPTURE(BM_RangeFunction, stddev_over_time, "stddev_over_time")->Arg(5)->Arg(60);
 BENCHMARK_CAPTURE(BM_RangeFunction, quantile_over_time, "quantile_over_time")->Arg(5)->Arg(60)->Arg(600);
 BENCHMARK_CAPTURE(BM_RangeFunction, deriv, "deriv")->Arg(5)->Arg(60);
+
+enum Kind { kConstant, kScaledInteger, kBits };
+
+/// A day of a series whose chunk is of one encoding: nothing changes, a counter of hundredths that grows by noise and
+/// is reset twice, or doubles that no decimal scale fits.
+std::vector<double> day_of(Kind kind, std::size_t samples) {
+  std::mt19937_64 random(1);
+  std::vector<double> values;
+  double counter = 1000;
+  for (std::size_t s = 0; s < samples; ++s) {
+    if (s % 2500 == 2499) counter = 0;
+    counter += static_cast<double>(random() % 600) / 100;
+    values.push_back(kind == kConstant        ? 42
+                     : kind == kScaledInteger ? std::round(counter * 100) / 100
+                                              : counter * (1 + static_cast<double>(random() % 1000) * 1e-14));
+  }
+  return values;
+}
+
+constexpr std::size_t kDay = 5760;
+
+struct StoredSeries {
+  std::string chunk;
+  TimestampMs start;
+};
+
+StoredSeries store(const std::vector<double>& values, PackedValuesEncoder& encoder) {
+  std::vector<TimestampMs> times(values.size());
+  for (std::size_t s = 0; s < times.size(); ++s) times[s] = static_cast<TimestampMs>(s) * kScrapeInterval;
+  return {encode_merged_chunk(times, values, encoder), times.front()};
+}
+
+/// Decodes the series' chunks and computes rate(m[5m]) for each minute. The rate is samples a second.
+void scan_and_rate(benchmark::State& state, const std::vector<StoredSeries>& all) {
+  Windows windows;
+  windows.grid = {0, 60'000, kDay / 4};
+  windows.window.range = 300'000;
+  std::vector<TimestampMs> times;
+  std::vector<double> values;
+  Block block;
+  std::size_t samples = 0;
+  for (auto _ : state) {
+    for (const StoredSeries& series : all) {
+      times.clear();
+      values.clear();
+      if (!decode_chunk(series.chunk, series.start, times, values).ok()) state.SkipWithError("a damaged chunk");
+      block.reset(windows.grid.count);
+      const auto row = block.add_row({}, false);
+      windows.assign(times, values);
+      find_range_function("rate")->kernel(windows, {}, {block.values(row), block.mask(row)});
+      benchmark::DoNotOptimize(block.values(row));
+      samples += times.size();
+    }
+  }
+  state.SetItemsProcessed(static_cast<std::int64_t>(samples));
+}
+
+void BM_ScanAndRate(benchmark::State& state, Kind kind) {
+  PackedValuesEncoder encoder;
+  scan_and_rate(state, {store(day_of(kind, kDay), encoder)});
+}
+BENCHMARK_CAPTURE(BM_ScanAndRate, constant, kConstant);
+BENCHMARK_CAPTURE(BM_ScanAndRate, scaled_integer, kScaledInteger);
+BENCHMARK_CAPTURE(BM_ScanAndRate, bits, kBits);
+
+/// All series of a day that was recorded, from PIPIT_PAGES: a folder with a page of the text format for each scrape.
+void BM_ScanAndRateRecorded(benchmark::State& state) {
+  const char* folder = std::getenv("PIPIT_PAGES");
+  if (folder == nullptr) return state.SkipWithError("set PIPIT_PAGES to a folder with recorded pages");
+  std::vector<std::filesystem::path> pages;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) pages.push_back(entry.path());
+  std::sort(pages.begin(), pages.end());
+  pages.resize(std::min(pages.size(), kDay));
+  std::unordered_map<std::string, std::vector<double>> recorded;
+  for (const auto& page : pages) {
+    std::ifstream in(page);
+    for (std::string line; std::getline(in, line);) {
+      const std::size_t space = line.rfind(' ');
+      if (line.empty() || line[0] == '#' || space == std::string::npos) continue;
+      recorded[line.substr(0, space)].push_back(std::strtod(line.c_str() + space, nullptr));
+    }
+  }
+  PackedValuesEncoder encoder;
+  std::vector<StoredSeries> all;
+  for (const auto& [name, values] : recorded) all.push_back(store(values, encoder));
+  scan_and_rate(state, all);
+}
+BENCHMARK(BM_ScanAndRateRecorded)->Unit(benchmark::kMillisecond);
 
 /// A dashboard's hour: 10,000 series, 240 steps of 15 s. The rate is samples read a second.
 void BM_Query(benchmark::State& state, const char* expr) {

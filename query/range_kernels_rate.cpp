@@ -103,20 +103,23 @@ void extrapolated(const Windows& w, Counter counter, PerSecond per_second, RowOu
   WindowColumns columns{};
   for (std::size_t begin = 0; begin < w.steps(); begin += kLanes) {
     const std::size_t count = std::min(kLanes, w.steps() - begin);
-    MaskWord valid = 0;
-    for (std::size_t k = 0; k < count; ++k) {
-      const std::uint32_t lo = w.lo[begin + k];
-      const std::uint32_t hi = w.hi[begin + k];
-      if (hi < lo + 2) continue;
-      valid |= MaskWord{1} << k;
-      columns.first[k] = w.values[lo];
-      columns.last[k] = w.values[hi - 1];
+    const MaskWord enough = extents.enough[begin / kLanes];
+    if (enough == ~MaskWord{0}) {
+      for (std::size_t k = 0; k < kLanes; ++k) {
+        columns.first[k] = w.values[w.lo[begin + k]];
+        columns.last[k] = w.values[w.hi[begin + k] - 1];
+      }
+    } else {
+      mask_for_each(&enough, 1, [&](std::size_t k) {
+        columns.first[k] = w.values[w.lo[begin + k]];
+        columns.last[k] = w.values[w.hi[begin + k] - 1];
+      });
     }
     if (!corrections.empty())
       std::copy_n(corrections.begin() + static_cast<std::ptrdiff_t>(begin), count, columns.correction);
     extrapolate(columns, extents, begin, counter == Counter::yes, divisor);
     std::copy_n(columns.result, count, out.values + begin);
-    out.mask[begin / kLanes] = valid;
+    out.mask[begin / kLanes] = enough;
   }
 }
 

@@ -69,8 +69,10 @@ const Windows::Extents& Windows::extents() const {
   found.sampled.assign(padded, 1);
   found.to_start.assign(padded, 0);
   found.to_end.assign(padded, 0);
+  found.enough.assign(mask_words(steps()), 0);
   for (std::size_t i = 0; i < steps(); ++i) {
     if (hi[i] < lo[i] + 2) continue;
+    mask_set(found.enough.data(), i);
     const TimestampMs window_end = end(i);
     const TimestampMs first = times[lo[i]];
     const TimestampMs last = times[hi[i] - 1];

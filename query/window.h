@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "query/block.h"
 #include "query/interrupt.h"
 #include "query/scalar_column.h"
 #include "query/step_grid.h"
@@ -60,6 +61,7 @@ struct Windows {
     std::vector<double> sampled;   ///< from the first sample to the last
     std::vector<double> to_start;  ///< how far a rate is extrapolated before the first sample, zero apart
     std::vector<double> to_end;    ///< and behind the last
+    std::vector<MaskWord> enough;  ///< the windows of two samples or more
     std::uint64_t generation = 0;
   };
   const Extents& extents() const;

@@ -43,6 +43,7 @@ struct Tables {
   const std::uint32_t* table;
   std::uint64_t mask;
   const std::uint64_t* lower;
+  std::size_t spare;  ///< bits that are loaded besides the longest code and offset, or the longest code
 };
 
 /// The integer whose code and offset are the lowest bits of `word`, which loses them.
@@ -67,9 +68,15 @@ inline std::uint64_t next_integer(const Streams& in, const Tables& tables, std::
   return tables.lower[entry >> 16] + offset;
 }
 
-/// Reads `rounds` times `kAtOnce` integers of each of four streams. REQUIRES: kAtOnce times the longest code and offset
-/// are loaded at once, and no load goes beyond the end.
-template <unsigned kAtOnce, class T>
+/// What may happen in the middle of a round, in which each stream's bits are loaded once.
+enum class Refill {
+  never,     ///< kAtOnce times the longest code and offset are loaded at once
+  at_times,  ///< the bits are loaded again where there may be too few left: the longest offsets are those of outliers
+  outliers,  ///< and some codes and offsets together are too long to be loaded at once
+};
+
+/// Reads `rounds` times `kAtOnce` integers of each of four streams. REQUIRES: no load goes beyond the end.
+template <unsigned kAtOnce, Refill kRefill, class T>
 inline __attribute__((always_inline)) void read_rounds(Streams& in, const Tables& tables, std::size_t rounds, T* out) {
   auto [p0, p1, p2, p3] = in.position;
   const auto load = [&](std::size_t position) {
@@ -82,40 +89,58 @@ inline __attribute__((always_inline)) void read_rounds(Streams& in, const Tables
     std::uint64_t w1 = load(p1);
     std::uint64_t w2 = load(p2);
     std::uint64_t w3 = load(p3);
+    [[maybe_unused]] std::array<std::size_t, kPackedStreams> loaded = {p0, p1, p2, p3};
+    const auto take = [&](std::uint64_t& word, std::size_t& position, std::size_t stream) {
+      if constexpr (kRefill != Refill::never) {
+        if (position - loaded[stream] > tables.spare) {
+          word = load(position);
+          loaded[stream] = position;
+        }
+      }
+      if constexpr (kRefill == Refill::outliers) {
+        if ((tables.table[word & tables.mask] & 0xff) + (position - loaded[stream]) > kLoadedBits) [[unlikely]] {
+          const std::uint64_t integer = next_integer(in, tables, position);
+          word = load(position);
+          loaded[stream] = position;
+          return std::bit_cast<T>(integer);
+        }
+      }
+      return std::bit_cast<T>(take_integer(word, position, tables));
+    };
     for (unsigned i = 0; i < kAtOnce; ++i, out += kPackedStreams) {
-      out[0] = std::bit_cast<T>(take_integer(w0, p0, tables));
-      out[1] = std::bit_cast<T>(take_integer(w1, p1, tables));
-      out[2] = std::bit_cast<T>(take_integer(w2, p2, tables));
-      out[3] = std::bit_cast<T>(take_integer(w3, p3, tables));
+      out[0] = take(w0, p0, 0);
+      out[1] = take(w1, p1, 1);
+      out[2] = take(w2, p2, 2);
+      out[3] = take(w3, p3, 3);
     }
   }
   in.position = {p0, p1, p2, p3};
 }
 
-template <unsigned kAtOnce, class T>
+template <unsigned kAtOnce, Refill kRefill, class T>
 void read_rounds_anywhere(Streams& in, const Tables& tables, std::size_t rounds, T* out) {
-  read_rounds<kAtOnce>(in, tables, rounds, out);
+  read_rounds<kAtOnce, kRefill>(in, tables, rounds, out);
 }
 
 #if defined(__x86_64__)
 /// Shifts by any number of bits are one instruction here.
-template <unsigned kAtOnce, class T>
+template <unsigned kAtOnce, Refill kRefill, class T>
 __attribute__((target("bmi2"))) void read_rounds_bmi2(Streams& in, const Tables& tables, std::size_t rounds, T* out) {
-  read_rounds<kAtOnce>(in, tables, rounds, out);
+  read_rounds<kAtOnce, kRefill>(in, tables, rounds, out);
 }
 #endif
 
-template <unsigned kAtOnce, class T>
+template <unsigned kAtOnce, Refill kRefill, class T>
 void dispatch_rounds(Streams& in, const Tables& tables, std::size_t rounds, T* out) {
 #if defined(__x86_64__)
   static const bool has_bmi2 = __builtin_cpu_supports("bmi2") != 0;
-  if (has_bmi2) return read_rounds_bmi2<kAtOnce>(in, tables, rounds, out);
+  if (has_bmi2) return read_rounds_bmi2<kAtOnce, kRefill>(in, tables, rounds, out);
 #endif
-  read_rounds_anywhere<kAtOnce>(in, tables, rounds, out);
+  read_rounds_anywhere<kAtOnce, kRefill>(in, tables, rounds, out);
 }
 
 /// Reads integers of four streams while that can be done without a look at the end; returns how many.
-template <unsigned kAtOnce, class T>
+template <unsigned kAtOnce, Refill kRefill, class T>
 std::size_t read_far_from_end(Streams& in, const Tables& tables, unsigned longest, std::span<T> out) {
   constexpr std::size_t kPerRound = kAtOnce * kPackedStreams;
   const std::size_t most_bits = std::size_t{std::max(longest, 1U)} * kAtOnce;  // of one stream in a round
@@ -125,7 +150,7 @@ std::size_t read_far_from_end(Streams& in, const Tables& tables, unsigned longes
     const std::size_t safe = in.size * 8 < furthest + 64 ? 0 : in.size * 8 - 64 - furthest;
     const std::size_t rounds = std::min(safe / most_bits, (out.size() - done) / kPerRound);
     if (rounds == 0) return done;
-    dispatch_rounds<kAtOnce>(in, tables, rounds, out.data() + done);
+    dispatch_rounds<kAtOnce, kRefill>(in, tables, rounds, out.data() + done);
     done += rounds * kPerRound;
   }
 }
@@ -135,10 +160,14 @@ void read_streams(Streams& in, const Tables& tables, unsigned longest, std::span
   const std::size_t streams = packed_streams_of(out.size());
   std::size_t i = 0;
   if (streams == kPackedStreams) {
-    if (2 * longest <= kLoadedBits) {
-      i = read_far_from_end<2>(in, tables, longest, out);
+    if (4 * longest <= kLoadedBits) {
+      i = read_far_from_end<4, Refill::never>(in, tables, longest, out);
+    } else if (2 * longest <= kLoadedBits) {
+      i = read_far_from_end<2, Refill::never>(in, tables, longest, out);
     } else if (longest <= kLoadedBits) {
-      i = read_far_from_end<1>(in, tables, longest, out);
+      i = read_far_from_end<3, Refill::at_times>(in, tables, longest, out);
+    } else {
+      i = read_far_from_end<2, Refill::outliers>(in, tables, longest, out);
     }
   }
   for (; i < out.size(); ++i) out[i] = std::bit_cast<T>(next_integer(in, tables, in.position[i % streams]));
@@ -237,7 +266,8 @@ bool IntegerUnpacker::unpack_into(std::string_view bytes, std::span<T> out) {
     if (at > bytes.size()) return false;
     in.end[s] = at;
   }
-  const Tables tables{table_.data(), (std::uint64_t{1} << table_bits_) - 1, lower_.data()};
+  const Tables tables{table_.data(), (std::uint64_t{1} << table_bits_) - 1, lower_.data(),
+                      kLoadedBits - (longest_ <= kLoadedBits ? longest_ : kMaxCodeLength)};
   read_streams(in, tables, longest_, out);
   for (std::size_t s = 0; s < streams; ++s) {
     if ((in.position[s] + 7) / 8 != in.end[s]) return false;
