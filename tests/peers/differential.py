@@ -98,8 +98,8 @@ class Asker:
 
 
 class Outcome:
-    """How one question went: `answer` is "data", "empty" or "error", the best of its answers; `cause` names what explains a difference; `report` is
-    of one that nothing explains."""
+    """How one question went: `answer` is "data", "empty" or "error", the best of its answers; `cause` names what explains a
+    difference; `report` is of one that nothing explains."""
 
     def __init__(self, index, answer, cause=None, report=None):
         self.index, self.answer, self.cause, self.report = index, answer, cause, report

@@ -1,4 +1,5 @@
-"""Why Pipit may answer otherwise than Prometheus 2.42: a predicate for each documented change between 2.42 and 3.14.
+"""Why Pipit may answer otherwise than Prometheus 2.42: a predicate for each change between 2.42 and 3.14, and for what no version
+promises (rounding, order, the machine's conversions).
 
 Each looks at the smallest subexpression that differs, with what its operands are on both sides, and holds only when the change
 explains all of the difference. Its first lines say what changed, and where that is written.
@@ -11,6 +12,7 @@ from differential_minimise import Moment, TOLERANCE, differs, nameless
 from differential_rounding import different_values, follows, increase_of, is_rounding, values_of
 from promql_expression import THEIRS
 
+LOOKBACK_SECONDS = 300
 SAME_LABELSET = "vector cannot contain metrics with the same labelset"
 
 
@@ -73,10 +75,16 @@ def pinned_prediction(smallest):
 
 
 def timestamp_without_offset(smallest):
-    """timestamp(x @ t offset d) looks for samples at t in what was read for t - d, and finds fewer or none. Source: a special case of
-    timestamp() in the engine of 2.42 (issue 8433), which Pipit does not have."""
-    children = smallest.expr.children()
-    return smallest.expr.kind == "timestamp" and children[0].kind == "selector" and children[0].pinned and children[0].offset != 0
+    """timestamp(x @ t offset d) looks for samples at t, in what was read for t - d. Source: a special case of timestamp() in the
+    engine (issue 8433); an oversight that 3.x has too, and Pipit has not."""
+    selector = smallest.expr.children()[0] if smallest.expr.kind == "timestamp" else None
+    if not selector or selector.kind != "selector" or not selector.pinned or not selector.offset:
+        return False
+    ours, theirs = values_of(smallest.ours), values_of(smallest.theirs)
+    pinned = selector.window(smallest.moment.at, smallest.moment.fixed)[1] + selector.offset
+    if selector.offset > 0:  # the same sample, if it is young enough as seen from t
+        return theirs == {labels: time for labels, time in ours.items() if time > pinned - LOOKBACK_SECONDS}
+    return all(time <= pinned and time <= ours.get(labels, math.inf) for labels, time in theirs.items())
 
 
 def parameter_of_the_first_step(smallest):

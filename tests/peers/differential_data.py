@@ -143,13 +143,13 @@ def make_up(history, dice):
             sample("short_lived", float(k), at_k=str(k // 35))
     # Many samples, in several chunks, of the shapes that chunks are encoded in.
     for k in range(SPAN_SECONDS):
-        for shape, value in (("steady", 1000.0 + 3 * k), ("decimal", round(20 + 5 * math.sin(k / 50), 2)), ("double", dice.gauss(0, 1e-3)),
-                             ("constant", 42.0), ("resets", float(k % 400))):
+        for shape, value in (("steady", 1000.0 + 3 * k), ("decimal", round(20 + 5 * math.sin(k / 50), 2)),
+                             ("double", dice.gauss(0, 1e-3)), ("constant", 42.0), ("resets", float(k % 400))):
             history.add({"__name__": "dense", "job": "made", "instance": "m", "shape": shape}, (START + k) * 1000 + 733, value)
     for weight in range(12):
         for k in range(0, pages.PAGES, 3):
-            history.add({"__name__": "weight", "job": "made", "instance": "m", "item": f"i{weight:02}", "parity": "even odd".split()[weight % 2]},
-                        (START + k * pages.STEP_SECONDS) * 1000 + 301, weight * 1.37 + (k * (weight + 1) % 11) / 64)
+            labels = {"__name__": "weight", "job": "made", "instance": "m", "item": f"i{weight:02}", "parity": ("even", "odd")[weight % 2]}
+            history.add(labels, (START + k * pages.STEP_SECONDS) * 1000 + 301, weight * 1.37 + (k * (weight + 1) % 11) / 64)
 
 
 def start_servers(folder, history):

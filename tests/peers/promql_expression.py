@@ -28,9 +28,8 @@ class Bound:
 class Expr:
     """`parts`: strings, other Exprs and the above, which together are the text. `type` is PromQL's: scalar, instant, range
     or string. `kind` says what the topmost node is: the function's, aggregation's or operator's name, "selector", "matrix",
-    "subquery"... These have `pinned`, whether there is an @. A selector has `offset`, in seconds, the latter two `window`, a function
-    (evaluation time, start and end of the query) -> (start, end) of the range, and a subquery `step`, in seconds. `ordered`: its
-    samples come sorted by value."""
+    "subquery"... These have `pinned`, whether there is an @, and `window`, a function (evaluation time, start and end of the query)
+    -> (start, end) of the range; a selector has `offset` and a subquery `step`, in seconds. `ordered`: its samples come sorted by value."""
 
     ordered = False
 

@@ -167,7 +167,7 @@ class Generator:
         """The selected series, perhaps at another time."""
         modifiers = self.modifiers()
         made = Expr("instant", "selector", parts + modifiers.parts, series, family="leaf")
-        made.pinned, made.offset = modifiers.at is not None, modifiers.offset
+        made.pinned, made.offset, made.window = modifiers.at is not None, modifiers.offset, modifiers.window(0)
         return made
 
     def matrix(self, depth):
