@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <limits>
+#include <map>
 #include <optional>
 
+#include "model/duration.h"
 #include "model/number.h"
 #include "query/label_set.h"
 #include "query/row_store.h"
@@ -37,9 +40,9 @@ bool almost_equal(double a, double b, double tolerance) {
 }
 
 /// Raises counts that are below the one before. Scrapes of buckets at different moments, and sums of floats, give such.
-bool make_monotonic(std::vector<Bucket>& buckets) {
+RaisedBuckets make_monotonic(std::vector<Bucket>& buckets) {
   constexpr double kRoundingTolerance = 1e-12;
-  bool forced = false;
+  RaisedBuckets raised;
   double before = buckets[0].count;
   for (std::size_t i = 1; i < buckets.size(); ++i) {
     double count = buckets[i].count;
@@ -47,24 +50,27 @@ bool make_monotonic(std::vector<Bucket>& buckets) {
     if (almost_equal(before, count, kRoundingTolerance)) {
       buckets[i].count = before;
     } else if (count < before) {
+      if (!raised.any) raised.lowest_bound = buckets[i].upper_bound;
+      raised.any = true;
+      raised.highest_bound = buckets[i].upper_bound;
+      raised.most = std::max(raised.most, before - count);
       buckets[i].count = before;
-      forced = true;
     } else {
       before = count;
     }
   }
-  return forced;
+  return raised;
 }
 
 }  // namespace
 
-double bucket_quantile(double q, std::vector<Bucket>& buckets, bool& forced) {
+double bucket_quantile(double q, std::vector<Bucket>& buckets, RaisedBuckets& raised) {
   if (buckets.empty() || std::isnan(q)) return std::nan("");
   if (q < 0) return -kInfinity;
   if (q > 1) return kInfinity;
   if (buckets.back().upper_bound != kInfinity) return std::nan("");
   unite_equal_bounds(buckets);
-  forced = make_monotonic(buckets);
+  raised = make_monotonic(buckets);
   if (buckets.size() < 2) return std::nan("");
   double observations = buckets.back().count;
   if (observations == 0) return std::nan("");
@@ -134,6 +140,7 @@ class HistogramOperator : public Operator {
     if (!store_ && !read_all(out)) return false;
     out.reset(store_->steps());
     for (; at_ < histograms_.size() && !out.full(); ++at_) emit(histograms_[at_], out);
+    if (at_ == histograms_.size()) compute_.remark(context_);
     return !out.empty();
   }
 
@@ -196,35 +203,74 @@ class HistogramOperator : public Operator {
   std::size_t at_ = 0;
 };
 
-struct ComputeQuantiles {
-  HistogramQuantiles call;
+class ComputeQuantiles {
+ public:
+  explicit ComputeQuantiles(HistogramQuantiles call) : call_(std::move(call)) {}
 
   std::size_t add_rows(QueryContext& context, const LabelSet& labels, Block& out) const {
     std::size_t first = out.rows();
-    for (const auto& quantile : call.quantiles) {
+    for (const auto& quantile : call_.quantiles) {
       LabelSet row_labels = labels;
-      if (call.label_name != 0) set_label(row_labels, call.label_name, quantile.label_value, context.symbols());
+      if (call_.label_name != 0) set_label(row_labels, call_.label_name, quantile.label_value, context.symbols());
       out.add_row(std::move(row_labels), true);
     }
     return first;
   }
   void set(QueryContext& context, const LabelSet& labels, const std::vector<Bucket>& buckets, std::size_t step,
-           std::size_t first_row, Block& out) const {
-    for (std::size_t k = 0; k < call.quantiles.size(); ++k) {
-      const auto& steps = call.quantiles[k].steps;
+           std::size_t first_row, Block& out) {
+    for (std::size_t k = 0; k < call_.quantiles.size(); ++k) {
+      const auto& steps = call_.quantiles[k].steps;
       if (!steps.empty() && !mask_get(steps.data(), step)) continue;
-      bool forced = false;
+      RaisedBuckets raised;
       auto scratch = buckets;
-      out.set(first_row + k, step, bucket_quantile(call.quantiles[k].q.at(step), scratch, forced));
-      if (!forced) continue;
+      out.set(first_row + k, step, bucket_quantile(call_.quantiles[k].q.at(step), scratch, raised));
+      if (raised.any) repairs_[get_label(labels, context.name_id())].add(raised, call_.grid.time(step));
+    }
+  }
+
+  /// Of each metric, what had to be raised in all of its histograms and steps.
+  void remark(QueryContext& context) {
+    for (const auto& [name, repair] : repairs_) {
       std::string text =
           "input to histogram_quantile needed to be fixed for monotonicity (see "
           "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)";
-      auto name = context.symbols().text(get_label(labels, context.name_id()));
-      if (!name.empty()) text += " for metric name " + quoted(name);
-      context.annotations().info(text, call.vector_position);
+      if (name != 0) text += " for metric name " + quoted(context.symbols().text(name));
+      char most[32];
+      std::snprintf(most, sizeof most, "%.2g", repair.raised.most);
+      text += ", from buckets " + format_float_g(repair.raised.lowest_bound) + " to " +
+              format_float_g(repair.raised.highest_bound) + ", with a max diff of " + most + ", over " +
+              std::to_string(repair.samples) + " samples from " + in_seconds(repair.first) + " to " +
+              in_seconds(repair.last);
+      context.annotations().info(text, call_.vector_position);
     }
+    repairs_.clear();
   }
+
+ private:
+  struct Repair {
+    RaisedBuckets raised;
+    std::uint64_t samples = 0;
+    TimestampMs first = kMaxTimestamp;
+    TimestampMs last = kMinTimestamp;
+    void add(const RaisedBuckets& more, TimestampMs time) {
+      raised.lowest_bound = samples == 0 ? more.lowest_bound : std::min(raised.lowest_bound, more.lowest_bound);
+      raised.highest_bound = samples == 0 ? more.highest_bound : std::max(raised.highest_bound, more.highest_bound);
+      raised.most = std::max(raised.most, more.most);
+      ++samples;
+      first = std::min(first, time);
+      last = std::max(last, time);
+    }
+  };
+
+  /// RFC 3339 without a fraction.
+  static std::string in_seconds(TimestampMs time) {
+    auto text = format_rfc3339(time / 1000 * 1000);
+    if (auto point = text.find('.'); point != std::string::npos) text.erase(point, text.size() - point - 1);
+    return text;
+  }
+
+  HistogramQuantiles call_;
+  std::map<SymbolId, Repair> repairs_;  ///< by the metric's name
 };
 
 struct ComputeFraction {
@@ -236,6 +282,7 @@ struct ComputeFraction {
            Block& out) const {
     out.set(row, step, bucket_fraction(lower.at(step), upper.at(step), buckets));
   }
+  void remark(QueryContext&) const {}
 };
 
 }  // namespace
@@ -244,7 +291,7 @@ OperatorPtr make_histogram_quantiles(QueryContext& context, OperatorPtr input, H
   for (const auto& quantile : call.quantiles) remark_bad_quantiles(context, quantile.q, quantile.position);
   auto position = call.vector_position;
   return std::make_unique<HistogramOperator<ComputeQuantiles>>(context, std::move(input), position,
-                                                               ComputeQuantiles{std::move(call)});
+                                                               ComputeQuantiles(std::move(call)));
 }
 
 OperatorPtr make_histogram_fraction(QueryContext& context, OperatorPtr input, ScalarColumn lower, ScalarColumn upper,

@@ -5,6 +5,7 @@
 #include "query/operator.h"
 #include "query/query_context.h"
 #include "query/scalar_column.h"
+#include "query/step_grid.h"
 
 namespace pipit {
 
@@ -16,10 +17,17 @@ struct Bucket {
   double count = 0;
 };
 
+/// Buckets whose count had to be raised by more than rounding explains, as it was below that of the one before.
+struct RaisedBuckets {
+  bool any = false;
+  double lowest_bound = 0;
+  double highest_bound = 0;
+  double most = 0;  ///< by which a count was raised
+};
+
 /// The q-quantile, interpolated inside its bucket. `buckets` ascend; they are changed: equal bounds are united and
-/// counts made to grow, `forced` saying whether a count had to be raised by more than rounding explains. Source:
-/// Prometheus, bucketQuantile.
-double bucket_quantile(double q, std::vector<Bucket>& buckets, bool& forced);
+/// counts made to grow. Source: Prometheus, bucketQuantile.
+double bucket_quantile(double q, std::vector<Bucket>& buckets, RaisedBuckets& raised);
 
 /// The fraction of observations between `lower` and `upper`. Source: Prometheus, BucketFraction.
 double bucket_fraction(double lower, double upper, std::vector<Bucket>& buckets);
@@ -36,6 +44,7 @@ struct HistogramQuantiles {
   std::vector<Quantile> quantiles;
   SymbolId label_name = 0;
   PositionRange vector_position;
+  StepGrid grid;
 };
 OperatorPtr make_histogram_quantiles(QueryContext& context, OperatorPtr input, HistogramQuantiles call);
 

@@ -228,6 +228,7 @@ OperatorPtr Planner::histogram_call(const Call& call, const StepGrid& grid) {
     HistogramQuantiles planned;
     planned.quantiles.push_back({scalar(*call.args[0], grid), 0, call.args[0]->position});
     planned.vector_position = call.args[1]->position;
+    planned.grid = grid;
     return make_histogram_quantiles(context_, vector(*call.args[1], grid), std::move(planned));
   }
   if (name == "histogram_fraction") {
@@ -242,6 +243,7 @@ OperatorPtr Planner::histogram_call(const Call& call, const StepGrid& grid) {
 OperatorPtr Planner::histogram_quantiles(const Call& call, const StepGrid& grid) {
   HistogramQuantiles planned;
   planned.vector_position = call.args[0]->position;
+  planned.grid = grid;
   planned.label_name = context_.symbols().intern(text_of(*call.args[1]));
   for (std::size_t i = 2; i < call.args.size(); ++i) {
     if (add_quantiles(context_, scalar(*call.args[i], grid), call.args[i]->position, grid, planned)) continue;
