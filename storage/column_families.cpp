@@ -88,7 +88,10 @@ std::vector<rocksdb::ColumnFamilyDescriptor> column_families(std::size_t cache_b
   anchor.inplace_update_support = true;
   anchor.inplace_update_num_locks = 1;
   auto chunks = family_options(cache, 16 << 10);
-  chunks.write_buffer_size = 2 << 20;  // a checkpoint fills them one after another
+  // A checkpoint fills one after another. Its files are many but do not overlap, so that a reader opens few of them.
+  chunks.write_buffer_size = 1 << 20;
+  chunks.level0_slowdown_writes_trigger = 64;
+  chunks.level0_stop_writes_trigger = 128;
   chunks.sst_partitioner_factory = rocksdb::NewSstPartitionerFixedPrefixFactory(kPartitionBytes);
   auto index = family_options(cache, 4 << 10);
   index.merge_operator = std::make_shared<PostingsMerge>();

@@ -9,7 +9,7 @@
 
 namespace pipit {
 
-/// The newest samples of one series, encoded as they arrive, in 80 bytes plus what the values need: a series
+/// The newest samples of one series, encoded as they arrive, in 72 bytes plus what the values need: a series
 /// that does not change needs nothing more. Times off schedule are kept once for all series that share them.
 ///
 /// Its bytes are a chunk's (chunk.h) at any moment, except that the last runs are still counters.
@@ -81,9 +81,9 @@ class OpenChunk {
     std::uint8_t inline_[kInline] = {};
     std::uint8_t* heap_;
   };
-  std::uint32_t count_ = 0;
-  std::uint32_t run_ = 0;       // unchanged values that are not written yet
   std::uint32_t interval_ = 0;  // of the regular schedule, from the second sample on
+  std::uint16_t count_ = 0;
+  std::uint16_t run_ = 0;  // unchanged values that are not written yet
   std::uint16_t value_size_ = 0;
   std::uint16_t value_capacity_ = kInline;
   std::uint16_t escapes_ = 0;

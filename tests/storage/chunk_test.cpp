@@ -232,7 +232,7 @@ TEST(Chunk, UnchangingSeriesCostNothing) {
   for (int i = 0; i < 480; ++i) open.append(i * 15'000LL, 42.5, tracks);
   EXPECT_EQ(open.heap_bytes(), 0u);
   EXPECT_LE(open.seal().size(), 12u);
-  EXPECT_LE(sizeof(OpenChunk), 80u);
+  EXPECT_LE(sizeof(OpenChunk), 72u);
 }
 
 TEST(Chunk, DecimalsStayDecimalsBesideStaleMarkers) {
