@@ -26,9 +26,17 @@ Status failed_to(std::string_view what, const fs::path& path, const std::error_c
 
 /// Whether RocksDB writes it once, or not again before it has a newer one of the kind. Its lock is no part of an image.
 bool is_linked(const fs::path& file) { return file.extension() == ".sst" || file.extension() == ".log"; }
+bool is_current(const fs::path& file) { return file.filename() == "CURRENT"; }
 bool is_copied(const fs::path& file) {
   const std::string name = file.filename().string();
-  return name == "CURRENT" || name == "IDENTITY" || name.starts_with("MANIFEST-") || name.starts_with("OPTIONS-");
+  return name == "IDENTITY" || name.starts_with("MANIFEST-") || name.starts_with("OPTIONS-");
+}
+
+Result<bool> is_there(const fs::path& path) {
+  std::error_code failed;
+  const bool there = fs::exists(path, failed);
+  if (failed) return failed_to("look for", path, failed).error();
+  return there;
 }
 
 Status sync(const fs::path& path) {
@@ -39,22 +47,30 @@ Status sync(const fs::path& path) {
   return ok ? Status() : failed_to("sync", path, why);
 }
 
+/// Links a file, or copies it where that must be or the file system has no links. Logs may not be on the disk yet.
+Status keep_file(const fs::path& from, const fs::path& to, bool link) {
+  std::error_code failed;
+  if (link) fs::create_hard_link(from, to, failed);
+  const bool linked = link && !failed;
+  if (!linked) fs::copy_file(from, to, failed);
+  if (failed) return failed_to("keep", from, failed);
+  return linked && from.extension() == ".sst" ? Status() : sync(to);
+}
+
+/// What RocksDB is doing in the background may come to its end meanwhile. So CURRENT is read before the manifest that
+/// it names, and the manifest before the files that it names, which are not removed.
 Status fill_image(const fs::path& folder, const fs::path& image) {
   std::error_code failed;
   fs::create_directory(image, failed);
   if (failed) return failed_to("make the folder", image, failed);
-  for (fs::directory_iterator it(folder, failed), end; !failed && it != end; it.increment(failed)) {
-    const fs::path& from = it->path();
-    const fs::path to = image / from.filename();
-    std::error_code error;
-    if (is_linked(from)) fs::create_hard_link(from, to, error);
-    if (is_copied(from)) fs::copy_file(from, to, error);
-    if (error) return failed_to("keep", from, error);
-    if (is_copied(from)) {
-      if (Status status = sync(to); !status.ok()) return status;
+  for (const auto kind : {is_current, is_copied, is_linked}) {
+    for (fs::directory_iterator it(folder, failed), end; !failed && it != end; it.increment(failed)) {
+      const fs::path& from = it->path();
+      if (!kind(from)) continue;
+      if (Status status = keep_file(from, image / from.filename(), kind == is_linked); !status.ok()) return status;
     }
+    if (failed) return failed_to("read the folder", folder, failed);
   }
-  if (failed) return failed_to("read the folder", folder, failed);
   return sync(image);
 }
 
@@ -62,24 +78,38 @@ Status replace_with_image(const fs::path& folder) {
   std::error_code failed;
   const fs::path image = folder / kImage;
   for (fs::directory_iterator it(folder, failed), end; !failed && it != end; it.increment(failed)) {
+    const fs::path& file = it->path();
     std::error_code error;
-    if (is_linked(it->path()) || is_copied(it->path())) fs::remove(it->path(), error);
-    if (error) return failed_to("remove", it->path(), error);
+    if (is_current(file) || is_copied(file) || is_linked(file)) fs::remove(file, error);
+    if (error) return failed_to("remove", file, error);
   }
   for (fs::directory_iterator it(image, failed), end; !failed && it != end; it.increment(failed)) {
-    std::error_code error;
-    fs::create_hard_link(it->path(), folder / it->path().filename(), error);
-    if (error) return failed_to("take back", it->path(), error);
+    const fs::path& file = it->path();
+    if (Status status = keep_file(file, folder / file.filename(), true); !status.ok()) return status;
   }
   if (failed) return failed_to("read the folder", folder, failed);
   if (Status status = sync(folder); !status.ok()) return status;
   return drop_resume_image(folder);
 }
 
+/// REQUIRES: nobody else has the folder open.
+Status settle_image(const fs::path& folder) {
+  const auto left = is_there(folder / kImage);
+  if (!left.ok()) return left.error();
+  std::error_code ignored;
+  fs::remove_all(folder / kUnfinished, ignored);
+  if (!*left) return {};
+  Status status = replace_with_image(folder);
+  if (status.ok()) log_info("went back to the state before a full disk had space again, as it was not written out");
+  return status;
+}
+
 }  // namespace
 
 Status keep_resume_image(const fs::path& folder) {
-  if (fs::exists(folder / kImage)) return {};
+  const auto kept = is_there(folder / kImage);
+  if (!kept.ok()) return kept.error();
+  if (*kept) return {};
   const fs::path unfinished = folder / kUnfinished;
   std::error_code failed;
   fs::remove_all(unfinished, failed);
@@ -102,9 +132,14 @@ Status drop_resume_image(const fs::path& folder) {
 }
 
 Status restore_resume_image(const fs::path& folder) {
-  std::error_code failed;
-  if (fs::exists(folder / kUnfinished)) fs::remove_all(folder / kUnfinished, failed);
-  if (!fs::exists(folder / kImage)) return {};
+  bool left = false;
+  for (const std::string_view name : {kImage, kUnfinished}) {
+    const auto found = is_there(folder / name);
+    if (!found.ok()) return found.error();
+    left = left || *found;
+  }
+  if (!left) return {};
+  // The process that made it may be at work on it.
   rocksdb::Env* const env = rocksdb::Env::Default();
   rocksdb::FileLock* lock = nullptr;
   const auto locked = env->LockFile((folder / "LOCK").string(), &lock);
@@ -113,9 +148,8 @@ Status restore_resume_image(const fs::path& folder) {
                  "the data folder " + folder.string() +
                      " is in use by another process, or can't be written: " + locked.ToString()};
   }
-  Status status = replace_with_image(folder);
+  Status status = settle_image(folder);
   env->UnlockFile(lock);
-  if (status.ok()) log_info("went back to the state before a full disk had space again, as it was not written out");
   return status;
 }
 

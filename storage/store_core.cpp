@@ -267,8 +267,8 @@ Status StoreCore::resume() {
   }
   {
     std::lock_guard commit_lock(commit_mutex_);
+    log_incomplete_ = true;  // from here on there may be an image, even if keeping it fails in the end
     if (Status status = database_->keep_image(); !status.ok()) return status;
-    log_incomplete_ = true;
     begin_epoch();  // records from now on must not build on those that the log is about to lose
     if (Status status = database_->resume(); !status.ok()) return status;
     cut_pending_ = false;

@@ -87,7 +87,7 @@ TEST_F(FaultTest, AFolderWithoutPermissionIsNamed) {
   open();
   store_.reset();
   fs::permissions(options().path, fs::perms::none);
-  fs::permissions(folder_.path(), fs::perms::owner_all | fs::perms::others_exec);
+  fs::permissions(folder_.path(), fs::perms::owner_all | fs::perms::group_exec | fs::perms::others_exec);
   const auto user = static_cast<uid_t>(setfsuid(geteuid() == 0 ? kNobody : geteuid()));
   auto opened = Store::open(options(), metrics_);
   setfsuid(user);
