@@ -186,15 +186,19 @@ Result<std::vector<SeriesId>> StoreCore::without_chunks(std::span<const SeriesId
   const std::vector<Partition> days = partitions(kMinStorableTime, kMaxStorableTime);
   for (auto* family : database_->chunk_families()) {
     auto it = database_->iterate(family, false);
+    Status status;
+    const auto has_chunk = [&](SeriesId id, Partition day) {
+      std::string prefix;
+      put_chunk_prefix(prefix, day, id);
+      it->Seek(slice(prefix));
+      // The iterator forgets it with the next seek, and what can't be read is not gone.
+      if (!it->status().ok()) status = database_->error(it->status(), "read");
+      return it->Valid() && view(it->key()).starts_with(prefix);
+    };
     std::erase_if(left, [&](SeriesId id) {
-      return std::ranges::any_of(days, [&](Partition day) {
-        std::string prefix;
-        put_chunk_prefix(prefix, day, id);
-        it->Seek(slice(prefix));
-        return it->Valid() && view(it->key()).starts_with(prefix);
-      });
+      return status.ok() && std::ranges::any_of(days, [&](Partition day) { return has_chunk(id, day); });
     });
-    if (!it->status().ok()) return database_->error(it->status(), "read");
+    if (!status.ok()) return status.error();
   }
   return left;
 }

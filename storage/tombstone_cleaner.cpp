@@ -47,15 +47,23 @@ Status TombstoneCleaner::rewrite_series(Database::Family* family, Partition day,
   times_.clear();
   values_.clear();
   rocksdb::WriteBatch batch;
+  std::vector<std::pair<TimestampMs, std::string>> late;  // after the others: of two with one time the first stays
   auto it = database_.iterate(family, false);
   for (it->Seek(slice(prefix)); it->Valid() && view(it->key()).starts_with(prefix); it->Next()) {
     ChunkKey key;
     if (!parse_chunk_key(view(it->key()), key)) return internal_error("the chunks are damaged: a key");
+    batch.Delete(family, it->key());
+    if (key.late != 0) {
+      late.emplace_back(key.start, view(it->value()));
+      continue;
+    }
     Status status = append_chunk(view(it->value()), key.start, kMinTimestamp, times_, values_);
     if (!status.ok()) return status;
-    batch.Delete(family, it->key());
   }
   if (!it->status().ok()) return database_.error(it->status(), "read");
+  for (const auto& [start, chunk] : late) {
+    if (Status status = append_chunk(chunk, start, kMinTimestamp, times_, values_); !status.ok()) return status;
+  }
   const std::size_t before = times_.size();
   drop_deleted(intervals, times_, values_);
   if (times_.size() == before) return {};

@@ -346,5 +346,86 @@ TEST_F(StoreTest, CleaningLooksThroughChunksWhileWritersGoOn) {
   EXPECT_EQ(select_all(*store_, {}).size(), 1u);
 }
 
+/// One seek of an iterator over chunks fails, as in a damaged block; the next one can be read, and has forgotten it.
+class OneSeekFails final : public DatabaseProxy {
+ public:
+  /// `seeks_left` until then; below 0 none fails.
+  OneSeekFails(std::unique_ptr<Database> inner, const std::filesystem::path& path, int& seeks_left)
+      : DatabaseProxy(std::move(inner), path), seeks_left_(seeks_left) {}
+  std::unique_ptr<rocksdb::Iterator> iterate(Family* family, bool fill_cache) const override {
+    auto it = DatabaseProxy::iterate(family, fill_cache);
+    if (family != chunks() || fill_cache) return it;
+    return std::make_unique<Failing>(std::move(it), seeks_left_);
+  }
+
+ private:
+  class Failing final : public rocksdb::Iterator {
+   public:
+    Failing(std::unique_ptr<rocksdb::Iterator> inner, int& seeks_left)
+        : inner_(std::move(inner)), seeks_left_(seeks_left) {}
+    void Seek(const rocksdb::Slice& key) override {
+      failed_ = seeks_left_-- == 0;
+      inner_->Seek(key);
+    }
+    void SeekForPrev(const rocksdb::Slice& key) override { inner_->SeekForPrev(key); }
+    void SeekToFirst() override { inner_->SeekToFirst(); }
+    void SeekToLast() override { inner_->SeekToLast(); }
+    void Next() override { inner_->Next(); }
+    void Prev() override { inner_->Prev(); }
+    bool Valid() const override { return !failed_ && inner_->Valid(); }
+    rocksdb::Slice key() const override { return inner_->key(); }
+    rocksdb::Slice value() const override { return inner_->value(); }
+    rocksdb::Status status() const override {
+      return failed_ ? rocksdb::Status::Corruption("a block") : inner_->status();
+    }
+
+   private:
+    std::unique_ptr<rocksdb::Iterator> inner_;
+    int& seeks_left_;
+    bool failed_ = false;
+  };
+  int& seeks_left_;
+};
+
+TEST_F(StoreTest, CleaningForgetsNoSeriesWhoseChunksCanNotBeRead) {
+  int seeks_left = -1;
+  store_ = open_store(open_behind<OneSeekFails>(seeks_left), options(), metrics_).value();
+  for (const char* n : {"1", "2", "3"}) {
+    add({{"__name__", "m"}, {"n", n}}, 1000, 1);
+    add({{"__name__", "m"}, {"n", n}}, 2000, 2);
+  }
+  add({{"__name__", "other"}}, 1000 + kDay, 1);
+  const std::vector<std::vector<Matcher>> sets{metric("m")};
+  ASSERT_TRUE(store_->delete_series(sets, 1000, 1500).ok());
+  checkpoint();
+  const SeriesList expected = select_all(*store_, {});
+  int failures = 0;
+  for (bool failed = true; failed; ++failures) {
+    ASSERT_LT(failures, 100);
+    seeks_left = failures;
+    failed = !store_->clean_tombstones().ok();
+    ASSERT_EQ(select_all(*store_, {}), expected) << "seek " << failures;
+    ASSERT_EQ(failed, seeks_left < 0) << "seek " << failures;
+  }
+  EXPECT_GE(failures, 6) << "as many have been tried";
+}
+
+/// Of two samples with one time the one that was stored in order is shown, whatever the order of their chunks.
+TEST_F(StoreTest, CleaningShowsTheSameOfTwoSamplesWithOneTime) {
+  open();
+  store_->set_out_of_order_window(kDay);
+  const Labels labels{{"__name__", "m"}};
+  for (const TimestampMs time : {1000, 2000}) add(labels, time, 1);
+  checkpoint();
+  for (const TimestampMs time : {3000, 4000, 5000}) add(labels, time, 1);
+  for (const TimestampMs time : {1500, 4000}) EXPECT_EQ(add(labels, time, 7).stored, 1u);
+  const std::vector<std::vector<Matcher>> sets{metric("m")};
+  ASSERT_TRUE(store_->delete_series(sets, 1000, 1000).ok());
+  const SeriesList expected = select_all(*store_, {});
+  EXPECT_EQ(expected.at("m")[3], (std::pair<TimestampMs, std::uint64_t>(4000, bits(1))));
+  ASSERT_TRUE(store_->clean_tombstones().ok());
+  EXPECT_EQ(select_all(*store_, {}), expected);
+}
+
 }  // namespace
 }  // namespace pipit
