@@ -110,16 +110,21 @@ class IndexReader {
   /// iterator stands where it stood.
   bool decode(std::string_view key, std::string_view bytes, Postings& list) {
     if (decode_postings(bytes, kSmallEnd, list)) return true;
-    const std::string stored(bytes);
-    const std::string at = it_->key().ToString();
     const bool of_series = key[0] == kIndexPosting;
-    const auto end =
-        get(of_series ? metric_key(kIndexNextOrdinal, big_endian32(key.data() + 1)) : std::string(1, kIndexNextMetric));
-    const std::size_t width = of_series ? 16 : 4;
-    if (!end.ok() || end->size() != width) return false;
-    const std::uint64_t number = of_series ? big_endian64(end->data()) : big_endian32(end->data());
-    it_->Seek(slice(at));
-    return decode_postings(stored, number, list);
+    const std::string counted =
+        of_series ? metric_key(kIndexNextOrdinal, big_endian32(key.data() + 1)) : std::string(1, kIndexNextMetric);
+    if (counted != counted_) {  // a scan of a metric's values asks once
+      const std::string at = it_->key().ToString();
+      const auto end = get(counted);
+      const std::size_t width = of_series ? 16 : 4;
+      if (!end.ok() || end->size() != width) return false;
+      end_ = of_series ? big_endian64(end->data()) : big_endian32(end->data());
+      counted_ = counted;
+      auto again = get(at);
+      if (!again.ok()) return false;
+      bytes = *again;
+    }
+    return decode_postings(bytes, end_, list);
   }
   bool append(std::string_view key, std::string_view bytes, Postings& all) {
     Postings list;
@@ -135,6 +140,8 @@ class IndexReader {
   const Database& database_;
   SeriesIndex::Canceled canceled_;
   std::unique_ptr<rocksdb::Iterator> it_;
+  std::string counted_;    ///< the key that says how many there are of what `decode` met last
+  std::uint64_t end_ = 0;  ///< and what it says
 };
 
 using MetricName = std::pair<std::uint32_t, std::string>;
