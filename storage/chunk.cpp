@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "model/vectorized.h"
+#include "storage/chunk_body.h"
 #include "storage/coding.h"
 #include "storage/decimal.h"
 #include "storage/packed_values.h"
@@ -12,8 +13,6 @@
 
 namespace pipit {
 namespace {
-
-Error damaged(std::string_view what) { return internal_error("damaged chunk: " + std::string(what)); }
 
 // ---- writing --------------------------------------------------------------------------------------------
 
@@ -202,43 +201,6 @@ bool read_tokens(std::string_view tokens, T* out, std::size_t count, T first, Ta
   return reader.done();
 }
 
-/// The last integer of a list of tokens: how far it is from the first, unless an escape holds it.
-struct NewestToken {
-  std::uint64_t distance = 0;
-  std::optional<std::uint64_t> escape;
-};
-
-/// Looks at the first `until` of `count` integers. With `absolute` the integers are counted on from an escape. False
-/// when the tokens are damaged.
-bool read_newest_token(std::string_view tokens, std::uint64_t count, std::uint64_t until, bool absolute,
-                       NewestToken& newest) {
-  ByteReader reader(tokens);
-  const std::uint64_t beyond = count - until;
-  while (!reader.done() && (count > beyond || beyond == 0)) {
-    std::uint64_t token;
-    std::uint64_t integers = 1;
-    if (!reader.varint(token)) return false;
-    if (token > kTokenEscape) {
-      newest.distance += unzigzag(token - kTokenDeltaBase);
-      newest.escape.reset();
-    } else if (token == kTokenRun) {
-      if (!reader.varint(integers) || integers > count) return false;
-      integers += kMinRun;
-    } else if (token == kTokenEscape) {
-      std::uint64_t bits;
-      if (!reader.fixed64(bits)) return false;
-      if (absolute) {
-        newest.distance = bits;
-      } else {
-        newest.escape = bits;
-      }
-    }
-    if (integers > count) return false;
-    count -= integers;
-  }
-  return true;
-}
-
 void fill_evenly(TimestampMs start, std::uint64_t step, std::uint32_t count, TimestampMs* out) {
   vectorized([=]() __attribute__((always_inline)) {
     constexpr std::uint32_t kBlock = 16;
@@ -253,129 +215,24 @@ void fill_evenly(TimestampMs start, std::uint64_t step, std::uint32_t count, Tim
   });
 }
 
-/// How far a chunk's times are apart that are not listed, 0 for a single one; empty when the chunk is damaged.
-std::optional<std::uint64_t> even_step(const ChunkHeader& header) {
-  const auto span = static_cast<std::uint64_t>(header.end) - static_cast<std::uint64_t>(header.start);
-  const std::uint64_t step = header.count > 1 ? span / (header.count - 1) : 0;
-  if (step * (header.count - 1) != span || (step == 0 && header.count > 1)) return std::nullopt;
-  return step;
-}
-
-bool decode_times(const ChunkHeader& header, ByteReader& body, TimestampMs* out) {
-  if ((header.layout & kListedTimes) == 0) {
-    const auto step = even_step(header);
-    if (step) fill_evenly(header.start, *step, header.count, out);
-    return step.has_value();
-  }
-  const auto span = static_cast<std::uint64_t>(header.end) - static_cast<std::uint64_t>(header.start);
-  std::string_view tokens;
-  if (!body.text(tokens)) return false;
-  std::uint64_t step = 0;
-  const auto take = [&](std::uint64_t delta) { return static_cast<TimestampMs>(step += delta); };
-  const auto escape = [&](std::uint64_t value) { return static_cast<TimestampMs>(step = value); };
-  out[0] = header.start;
-  if (!read_tokens<TimestampMs>(tokens, out + 1, header.count - 1, 0, take, escape)) return false;
-  std::uint64_t behind = 0;  // how far from the start
-  for (std::uint32_t i = 1; i < header.count; ++i) {
-    const auto next = behind + static_cast<std::uint64_t>(out[i]);
-    if (next <= behind || next > span) return false;
-    behind = next;
-    out[i] = static_cast<TimestampMs>(static_cast<std::uint64_t>(header.start) + behind);
-  }
-  return behind == span;
-}
-
 bool decode_decimals(std::string_view body, std::uint32_t count, bool with_unit, double* out) {
   ByteReader reader(body);
-  std::uint8_t scale;
-  std::uint64_t unit = 1;
-  std::uint64_t base = 0;
-  if (!reader.byte(scale) || scale > kMaxDecimalScale) return false;
-  if (with_unit && (!reader.varint(unit) || !reader.varint(base))) return false;
-  const std::string_view tokens = body.substr(body.size() - reader.remaining());
-  std::uint64_t n = unzigzag(base);
-  const double first = from_decimal(static_cast<std::int64_t>(n), scale);
+  DecimalHead head;
+  if (!read_decimal_head(reader, with_unit, head)) return false;
+  const std::string_view tokens = reader.rest();
+  std::uint64_t n = head.base;
+  const double first = from_decimal(static_cast<std::int64_t>(n), head.scale);
   const auto escape = [](std::uint64_t bits) { return std::bit_cast<double>(bits); };
-  if (scale == 0) {
+  if (head.scale == 0) {
     const auto take = [&](std::uint64_t delta) {
-      return static_cast<double>(static_cast<std::int64_t>(n += delta * unit));
+      return static_cast<double>(static_cast<std::int64_t>(n += delta * head.unit));
     };
     return read_tokens<double>(tokens, out, count, first, take, escape);
   }
   const auto take = [&](std::uint64_t delta) {
-    return from_decimal(static_cast<std::int64_t>(n += delta * unit), scale);
+    return from_decimal(static_cast<std::int64_t>(n += delta * head.unit), head.scale);
   };
   return read_tokens<double>(tokens, out, count, first, take, escape);
-}
-
-/// Of the first `until` of `count` values.
-bool newest_decimal(std::string_view body, std::uint32_t count, std::uint32_t until, bool with_unit, double& value) {
-  ByteReader reader(body);
-  std::uint8_t scale;
-  std::uint64_t unit = 1;
-  std::uint64_t base = 0;
-  if (!reader.byte(scale) || scale > kMaxDecimalScale) return false;
-  if (with_unit && (!reader.varint(unit) || !reader.varint(base))) return false;
-  NewestToken newest;
-  if (!read_newest_token(reader.rest(), count, until, false, newest)) return false;
-  const std::uint64_t n = unzigzag(base) + newest.distance * unit;
-  value = newest.escape ? std::bit_cast<double>(*newest.escape) : from_decimal(static_cast<std::int64_t>(n), scale);
-  return true;
-}
-
-bool newest_bits(std::string_view body, std::uint32_t count, std::uint32_t until, double& value) {
-  NewestToken newest;
-  if (!read_newest_token(body, count, until, true, newest)) return false;
-  value = std::bit_cast<double>(newest.distance);
-  return true;
-}
-
-bool read_newest(const ChunkHeader& header, std::string_view body, double& value) {
-  switch (static_cast<ValueEncoding>(header.layout & 0x0f)) {
-    case ValueEncoding::decimal:
-      return newest_decimal(body, header.count, header.count, false, value);
-    case ValueEncoding::decimal_unit:
-      return newest_decimal(body, header.count, header.count, true, value);
-    case ValueEncoding::bits:
-      return newest_bits(body, header.count, header.count, value);
-    case ValueEncoding::packed:
-      return read_packed_newest(body, header.count, value);
-    case ValueEncoding::raw:
-      if (body.size() != header.count * sizeof(double)) return false;
-      std::memcpy(&value, body.data() + body.size() - sizeof value, sizeof value);
-      return true;
-  }
-  return false;
-}
-
-/// The last of the first `until` values.
-bool read_value(const ChunkHeader& header, std::string_view body, std::uint32_t until, bool wanted,
-                std::vector<double>& scratch, double& value) {
-  switch (static_cast<ValueEncoding>(header.layout & 0x0f)) {
-    case ValueEncoding::decimal:
-      return newest_decimal(body, header.count, until, false, value);
-    case ValueEncoding::decimal_unit:
-      return newest_decimal(body, header.count, until, true, value);
-    case ValueEncoding::bits:
-      return newest_bits(body, header.count, until, value);
-    case ValueEncoding::packed: {
-      std::optional<ChunkSummary> summary;
-      if (!wanted && !read_packed_summary(body, header.count, summary)) return false;
-      if (summary && summary->count == header.count) {  // no sample is a stale marker
-        value = summary->last;
-        return true;
-      }
-      if (scratch.size() < header.count) scratch.resize(header.count);
-      if (!decode_packed_values(body, header.count, scratch.data())) return false;
-      value = scratch[until - 1];
-      return true;
-    }
-    case ValueEncoding::raw:
-      if (body.size() != header.count * sizeof(double)) return false;
-      std::memcpy(&value, body.data() + (until - 1) * sizeof value, sizeof value);
-      return true;
-  }
-  return false;
 }
 
 std::optional<ChunkSummary> summarize(std::span<const double> values) {
@@ -404,7 +261,7 @@ std::optional<ChunkSummary> summarize(std::span<const double> values) {
 }
 
 bool decode_values(const ChunkHeader& header, std::string_view body, double* out) {
-  switch (static_cast<ValueEncoding>(header.layout & 0x0f)) {
+  switch (encoding_of(header)) {
     case ValueEncoding::decimal:
       return decode_decimals(body, header.count, false, out);
     case ValueEncoding::decimal_unit:
@@ -470,19 +327,52 @@ Result<ChunkHeader> read_chunk_header(std::string_view chunk, TimestampMs start)
   ChunkHeader header;
   std::uint64_t count;
   std::uint64_t span;
-  if (!reader.byte(type)) return damaged("it is empty");
+  if (!reader.byte(type)) return damaged_chunk("it is empty");
   if (type != kFloatChunk) {
-    return damaged("type " + std::to_string(type) + " is unknown to this version, which may be too old for the data");
+    return damaged_chunk("type " + std::to_string(type) +
+                         " is unknown to this version, which may be too old for the data");
   }
-  if (!reader.byte(header.layout) || !reader.varint(count) || !reader.varint(span)) return damaged("it is cut short");
-  if ((header.layout & 0xe0) != 0) return damaged("its layout is unknown to this version");
-  if (count == 0 || count > kMaxChunkSamples) return damaged("its number of samples can't be");
+  if (!reader.byte(header.layout) || !reader.varint(count) || !reader.varint(span))
+    return damaged_chunk("it is cut short");
+  if ((header.layout & 0xe0) != 0) return damaged_chunk("its layout is unknown to this version");
+  if (count == 0 || count > kMaxChunkSamples) return damaged_chunk("its number of samples can't be");
   header.count = static_cast<std::uint32_t>(count);
   header.start = start;
   header.end = static_cast<TimestampMs>(static_cast<std::uint64_t>(start) + span);
-  if (header.end < start || (span == 0) != (count == 1)) return damaged("its time range can't be");
+  if (header.end < start || (span == 0) != (count == 1)) return damaged_chunk("its time range can't be");
   header.body = chunk.substr(chunk.size() - reader.remaining());
   return header;
+}
+
+std::optional<std::uint64_t> even_step(const ChunkHeader& header) {
+  const auto span = static_cast<std::uint64_t>(header.end) - static_cast<std::uint64_t>(header.start);
+  const std::uint64_t step = header.count > 1 ? span / (header.count - 1) : 0;
+  if (step * (header.count - 1) != span || (step == 0 && header.count > 1)) return std::nullopt;
+  return step;
+}
+
+bool decode_times(const ChunkHeader& header, ByteReader& body, TimestampMs* out) {
+  if ((header.layout & kListedTimes) == 0) {
+    const auto step = even_step(header);
+    if (step) fill_evenly(header.start, *step, header.count, out);
+    return step.has_value();
+  }
+  const auto span = static_cast<std::uint64_t>(header.end) - static_cast<std::uint64_t>(header.start);
+  std::string_view tokens;
+  if (!body.text(tokens)) return false;
+  std::uint64_t step = 0;
+  const auto take = [&](std::uint64_t delta) { return static_cast<TimestampMs>(step += delta); };
+  const auto escape = [&](std::uint64_t value) { return static_cast<TimestampMs>(step = value); };
+  out[0] = header.start;
+  if (!read_tokens<TimestampMs>(tokens, out + 1, header.count - 1, 0, take, escape)) return false;
+  std::uint64_t behind = 0;  // how far from the start
+  for (std::uint32_t i = 1; i < header.count; ++i) {
+    const auto next = behind + static_cast<std::uint64_t>(out[i]);
+    if (next <= behind || next > span) return false;
+    behind = next;
+    out[i] = static_cast<TimestampMs>(static_cast<std::uint64_t>(header.start) + behind);
+  }
+  return behind == span;
 }
 
 Status decode_chunk(const ChunkHeader& header, std::vector<TimestampMs>& times, std::vector<double>& values) {
@@ -490,13 +380,12 @@ Status decode_chunk(const ChunkHeader& header, std::vector<TimestampMs>& times, 
   times.resize(before + header.count);
   values.resize(before + header.count);
   ByteReader body(header.body);
-  if (decode_times(header, body, times.data() + before) &&
-      decode_values(header, header.body.substr(header.body.size() - body.remaining()), values.data() + before)) {
+  if (decode_times(header, body, times.data() + before) && decode_values(header, body.rest(), values.data() + before)) {
     return {};
   }
   times.resize(before);
   values.resize(before);
-  return damaged("its samples can't be read");
+  return damaged_chunk("its samples can't be read");
 }
 
 Status decode_chunk(std::string_view chunk, TimestampMs start, std::vector<TimestampMs>& times,
@@ -506,47 +395,14 @@ Status decode_chunk(std::string_view chunk, TimestampMs start, std::vector<Times
   return decode_chunk(*header, times, values);
 }
 
-Result<double> newest_value(const ChunkHeader& header) {
-  ByteReader body(header.body);
-  std::string_view times;
-  double value;
-  const bool good = (header.layout & kListedTimes) == 0 || body.text(times);
-  if (!good || !read_newest(header, body.rest(), value)) return damaged("its newest sample can't be read");
-  return value;
-}
-
-Result<bool> newest_sample(const ChunkHeader& header, TimestampMs until, bool want_value, ChunkScratch& scratch,
-                           TimestampMs& time, double& value) {
-  if (until < header.start) return false;
-  ByteReader body(header.body);
-  std::uint32_t count = header.count;  // of the samples that are not too new
-  bool good = true;
-  if ((header.layout & kListedTimes) != 0) {
-    scratch.times.resize(header.count);
-    good = decode_times(header, body, scratch.times.data());
-    const auto beyond = std::upper_bound(scratch.times.begin(), scratch.times.end(), until);
-    if (good) count = static_cast<std::uint32_t>(beyond - scratch.times.begin());
-    if (good) time = scratch.times[count - 1];
-  } else if (const auto step = even_step(header)) {
-    const auto behind = static_cast<std::uint64_t>(until) - static_cast<std::uint64_t>(header.start);
-    if (*step != 0) count = static_cast<std::uint32_t>(std::min<std::uint64_t>(behind / *step + 1, header.count));
-    time = static_cast<TimestampMs>(static_cast<std::uint64_t>(header.start) + (count - 1) * *step);
-  } else {
-    good = false;
-  }
-  if (!good || !read_value(header, body.rest(), count, want_value, scratch.values, value)) {
-    return damaged("a sample can't be read");
-  }
-  return true;
-}
-
 Result<std::optional<ChunkSummary>> summarize_chunk(const ChunkHeader& header) {
   std::optional<ChunkSummary> summary;
-  if (static_cast<ValueEncoding>(header.layout & 0x0f) == ValueEncoding::packed) {
+  if (encoding_of(header) == ValueEncoding::packed) {
     ByteReader body(header.body);
     std::string_view times;
     const bool good = (header.layout & kListedTimes) == 0 || body.text(times);
-    if (!good || !read_packed_summary(body.rest(), header.count, summary)) return damaged("its summary can't be read");
+    if (!good || !read_packed_summary(body.rest(), header.count, summary))
+      return damaged_chunk("its summary can't be read");
     return summary;
   }
   // Other encodings are of chunks that are short, or say little.

@@ -75,21 +75,6 @@ Status decode_chunk(const ChunkHeader& header, std::vector<TimestampMs>& times, 
 Status decode_chunk(std::string_view chunk, TimestampMs start, std::vector<TimestampMs>& times,
                     std::vector<double>& values);
 
-/// The value of the sample at the chunk's end, as decode_chunk has it, at a fraction of the time: merged chunks say it,
-/// in others tokens are added up. Errors: internal when the bytes are damaged.
-Result<double> newest_value(const ChunkHeader& header);
-
-/// Room for what is decoded on the way to one sample.
-struct ChunkScratch {
-  std::vector<TimestampMs> times;
-  std::vector<double> values;
-};
-/// The chunk's newest sample at or before `until`, as decode_chunk has it; false when there is none. Decodes no times
-/// where they are even, and of the values what is needed to know one. Without `want_value` that can be nothing: then
-/// the value is any, but a stale marker where the sample is one. Errors: internal when the bytes are damaged.
-Result<bool> newest_sample(const ChunkHeader& header, TimestampMs until, bool want_value, ChunkScratch& scratch,
-                           TimestampMs& time, double& value);
-
 /// Empty when a number that isn't plain is among the values (NaN, an infinity, -0, or a decimal too long for the
 /// others' scale) or nothing but stale markers. Errors: internal when the bytes are damaged.
 Result<std::optional<ChunkSummary>> summarize_chunk(const ChunkHeader& header);

@@ -169,12 +169,6 @@ Status ChunkReader::look_for_newer(std::string_view chunk, TimestampMs start, bo
   auto header = read_chunk_header(chunk, start);
   if (!header.ok()) return header.error();
   if (header->end < min_time_ || header->end <= newest.time) return {};
-  if (header->end <= max_time_) {
-    auto value = newest_value(*header);
-    if (!value.ok()) return value.error();
-    newest = {header->end, *value};
-    return {};
-  }
   Newest sample;
   auto found = newest_sample(*header, max_time_, want_value, scratch_, sample.time, sample.value);
   if (!found.ok()) return found.error();

@@ -4,7 +4,7 @@
 #include <optional>
 #include <vector>
 
-#include "storage/chunk.h"
+#include "storage/chunk_sample.h"
 #include "storage/store_core.h"
 
 namespace pipit {

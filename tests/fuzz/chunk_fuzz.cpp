@@ -9,6 +9,7 @@
 #include <functional>
 
 #include "storage/chunk.h"
+#include "storage/chunk_sample.h"
 #include "storage/integer_packer.h"
 #include "storage/integer_unpacker.h"
 #include "storage/log_record.h"
@@ -36,7 +37,11 @@ void decode_anything(std::string_view bytes) {
   }
   if (const auto header = read_chunk_header(bytes, 1000); header.ok()) {
     (void)summarize_chunk(*header).ok();
-    (void)newest_value(*header).ok();
+    ChunkScratch scratch;
+    TimestampMs time;
+    double value;
+    const auto shift = static_cast<TimestampMs>(bytes.size() % 3 * ((header->end - header->start) / 2));
+    (void)newest_sample(*header, header->start + shift, bytes.size() % 2 == 0, scratch, time, value).ok();
   }
   // What follows the header of a packed chunk, so that the fuzzer needs not find the header first.
   if (bytes.size() > 3) {
@@ -101,7 +106,14 @@ void round_trip(std::string_view bytes) {
   require(read_times == times && same_bits(read_values, values));
   const ChunkHeader header = read_chunk_header(merged, times[0]).value();
   require(summarize_chunk(header).ok());
-  require(std::bit_cast<std::uint64_t>(newest_value(header).value()) == std::bit_cast<std::uint64_t>(values.back()));
+  ChunkScratch scratch;
+  TimestampMs newest_time = 0;
+  double newest = 0;
+  for (const std::size_t i : {times.size() - 1, times.size() / 2}) {
+    require(newest_sample(header, times[i], true, scratch, newest_time, newest).value());
+    require(newest_time == times[i]);
+    require(std::bit_cast<std::uint64_t>(newest) == std::bit_cast<std::uint64_t>(values[i]));
+  }
   TimeTracks tracks;
   OpenChunk open;
   for (std::size_t i = 0; i < times.size(); ++i) open.append(times[i], values[i], tracks);

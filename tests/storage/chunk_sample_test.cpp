@@ -7,7 +7,7 @@
 #include <cmath>
 #include <random>
 
-#include "storage/chunk.h"
+#include "storage/chunk_sample.h"
 #include "storage/packed_values.h"
 
 namespace pipit {
