@@ -149,10 +149,7 @@ class Engine::Impl {
     const auto parsed = Clock::now();
     if (auto status = gate_.enter(deadline, request.canceled); !status.ok()) return named(status.error());
     const auto entered = Clock::now();
-    auto result = [&] {
-      const ActiveQueries::Entry entry(options_.active_queries, request.expr);
-      return evaluate_or_run_out(request, **expr, *grid, deadline);
-    }();
+    auto result = evaluate_or_run_out(request, **expr, *grid, deadline);
     gate_.leave();
     if (result.ok()) {
       QueryStats& stats = result->stats;
@@ -187,6 +184,7 @@ class Engine::Impl {
 
   Result<QueryResult> evaluate_within_gate(const QueryRequest& request, const Expr& expr, const StepGrid& grid,
                                            Clock::time_point deadline) {
+    const ActiveQueries::Entry entry(options_.active_queries, request.expr);
     QueryContext context(source_, request, options_, deadline, threads_);
     QueryResult result;
     evaluate(context, expr, grid, result);

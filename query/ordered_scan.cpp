@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <new>
 #include <stdexcept>
-#include <system_error>
 
 namespace pipit {
 namespace {
@@ -146,11 +145,10 @@ void OrderedScan::publish(std::uint64_t number, ScannedBatch batch) {
 void OrderedScan::add_helper() {
   if (!threads_.take()) return;
   try {
-    std::thread helper([this] { help(); });
     std::lock_guard lock(mutex_);
-    helpers_.push_back(std::move(helper));
-  } catch (const std::system_error&) {
-    threads_.give_back(1);  // the machine has no thread to spare
+    helpers_.emplace_back([this] { help(); });
+  } catch (const std::exception&) {
+    threads_.give_back(1);  // the machine has no thread to spare, or no memory for one
   }
 }
 

@@ -93,14 +93,19 @@ class SharedScanOperator : public Operator {
   ScannedBatch batch_;
 };
 
-/// Opens the scan when it is first asked: a side of `and` may never be.
+/// Opens the scan when it is first asked: a side of `and` may never be. Ends it with its last row, not with the query:
+/// the threads and iterators that it has are wanted elsewhere.
 class ScanOperator : public Operator {
  public:
   ScanOperator(QueryContext& context, SeriesScan scan) : context_(context), scan_(std::move(scan)) {}
 
   bool next(Block& out) override {
+    if (at_end_) return false;
     if (!scanning_ && !open()) return false;
-    return scanning_->next(out);
+    if (scanning_->next(out)) return true;
+    at_end_ = true;
+    scanning_.reset();
+    return false;
   }
 
  private:
@@ -131,6 +136,7 @@ class ScanOperator : public Operator {
   QueryContext& context_;
   SeriesScan scan_;
   OperatorPtr scanning_;
+  bool at_end_ = false;
 };
 
 }  // namespace

@@ -7,6 +7,9 @@
 #include <thread>
 
 #include "query/engine.h"
+#include "query/parser.h"
+#include "query/query_context.h"
+#include "query/selector.h"
 #include "telemetry/metrics.h"
 #include "tests/query/generated_source.h"
 
@@ -103,8 +106,9 @@ TEST(ParallelTest, EndsWhenItIsCanceledOrLate) {
 
 TEST(ParallelTest, ASlowSeriesEndsAtTheDeadline) {
   const GeneratedSource source(1, 1'000'000);
-  for (const char* expr : {"mad_over_time(m[100d])", "double_exponential_smoothing(m[100d], 0.3, 0.3)",
-                           "increase(m[100d] anchored)", "changes(m[100d] anchored)"}) {
+  for (const char* expr :
+       {"mad_over_time(m[100d])", "double_exponential_smoothing(m[100d], 0.3, 0.3)", "increase(m[100d] anchored)",
+        "changes(m[100d] anchored)", "mad_over_time(m[100d:15s]) > 1000"}) {
     MetricsRegistry metrics;
     QueryRequest request{.expr = expr, .start = 0, .end = 999'999 * kInterval, .step = 400 * kInterval};
     request.timeout = 50;
@@ -112,6 +116,24 @@ TEST(ParallelTest, ASlowSeriesEndsAtTheDeadline) {
     ASSERT_FALSE(result.ok()) << expr;
     EXPECT_EQ(result.error().kind, ErrorKind::timeout) << expr;
   }
+}
+
+TEST(ParallelTest, AScanGivesItsHelpersBackWithItsLastRow) {
+  const GeneratedSource source(800, 400);
+  const QueryRequest request{.expr = "m", .start = 60 * kInterval, .end = 390 * kInterval, .step = kInterval};
+  constexpr unsigned kHelpers = 3;
+  ThreadBudget threads(kHelpers);
+  QueryContext context(source, request, {}, QueryContext::Clock::time_point::max(), threads);
+  const ExprPtr expr = parse_query(request.expr).value();
+  const StepGrid grid{request.start, request.step, 331};
+  RangeWindow lookback;
+  lookback.range = 20 * kInterval;
+  const auto scan = make_vector_selector(context, *expr->as<VectorSelector>(), grid, lookback, SelectorValue::sample);
+  std::size_t rows = 0;
+  for (Block block; scan->next(block);) rows += block.rows();
+  EXPECT_EQ(rows, 800U);
+  for (unsigned i = 0; i < kHelpers; ++i) EXPECT_TRUE(threads.take());
+  EXPECT_FALSE(threads.take());
 }
 
 TEST(ParallelTest, ManyQueriesAtATimeShareTheHelpers) {
