@@ -8,6 +8,7 @@
 
 #include "model/labels.h"
 #include "query/lexer.h"
+#include "query/parser.h"
 
 namespace pipit::lexis {
 
@@ -257,6 +258,9 @@ class Lexer {
     skip_blanks();
     token_start_ = at_;
     if (at_ == end_) return end_of_input();
+    if (result_.tokens.size() == kMaxQueryTokens) {
+      throw LexicalError{{}, "query has more than " + std::to_string(kMaxQueryTokens) + " tokens"};
+    }
     Tok kind = in_braces_ ? in_braces() : in_duration_ ? in_duration() : in_statement();
     result_.tokens.push_back({kind, position(token_start_), position(at_), string_});
     track(kind);

@@ -21,6 +21,9 @@ Result<std::vector<Matcher>> parse_metric_selector(std::string_view text);
 /// Levels of operators, calls, parentheses and selectors; `a + b + c` has three. What walks a query by recursion has
 /// 4 KB a level on a thread with 2 MB of stack.
 inline constexpr int kMaxQueryDepth = 500;
+/// A query of more tokens is an error. Each may take half a kilobyte of a tree, and a line behind a thousand blanks
+/// when a query is printed prettily; texts in quotes may be as long as they like.
+inline constexpr std::size_t kMaxQueryTokens = 100'000;
 
 /// The expression as PromQL text, in Prometheus's one-line form.
 std::string to_string(const Expr& expr);
