@@ -94,11 +94,12 @@ HttpResponse api_error(const Error& error) {
   return response;
 }
 
-HttpResponse api_success(std::string_view data, const std::vector<std::string>& warnings) {
+HttpResponse api_success(std::string_view data, const std::vector<std::string>& warnings,
+                         const std::vector<std::string>& infos) {
   HttpResponse response;
   response.content_type = kJson;
   response.body.append(kSuccess).append(data);
-  append_json_notes(response.body, warnings, {});
+  append_json_notes(response.body, warnings, infos);
   response.body.push_back('}');
   return response;
 }

@@ -17,7 +17,8 @@ std::string_view error_type(ErrorKind kind);
 int http_status(ErrorKind kind);
 
 /// The envelope around `data`, which is JSON.
-HttpResponse api_success(std::string_view data, const std::vector<std::string>& warnings = {});
+HttpResponse api_success(std::string_view data, const std::vector<std::string>& warnings = {},
+                         const std::vector<std::string>& infos = {});
 
 /// The envelope around a list or map of `count` elements that is written while it is sent. `brackets` is "[]" or
 /// "{}"; `write` appends element i. `write` must own what it needs.

@@ -67,7 +67,7 @@ HttpResponse explain(const QueryResult& result) {
   data.append(R"(,"series":)").append(std::to_string(result.series.size())).append(R"(,"stats":)");
   append_json_stats(data, result.stats);
   data += '}';
-  return api_success(data, result.warnings);
+  return api_success(data, result.warnings, result.infos);
 }
 
 /// What is asked for beside the answer: a value other than "", "0" and "false".

@@ -125,6 +125,8 @@ TEST_F(ServerTest, ExplainsAQueryInsteadOfAnsweringIt) {
   EXPECT_EQ(data["plan"]["inputs"][0]["node"], "sum");
   EXPECT_EQ(data["plan"]["inputs"][0]["inputs"][0]["series"], 2);
   EXPECT_TRUE(data["stats"]["timings"].is_object());
+  const auto remarked = fetch(port_, "GET", "/api/v1/query?query=rate(up[5m])&time=60&explain=1");
+  EXPECT_EQ(json::parse(remarked.body)["infos"].size(), 1U) << remarked.body;
   EXPECT_TRUE(json::parse(fetch(port_, "GET", "/api/v1/query?query=1&explain=1").body)["data"]["plan"].is_null());
   EXPECT_TRUE(json::parse(fetch(port_, "GET", "/api/v1/query?query=1&explain=0").body)["data"].contains("result"));
 }
