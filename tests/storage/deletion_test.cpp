@@ -11,6 +11,7 @@
 #include "storage/open_store.h"
 #include "storage/tombstones.h"
 #include "tests/storage/database_proxy.h"
+#include "tests/storage/second_self.h"
 #include "tests/storage/store_fixture.h"
 
 namespace pipit {
@@ -232,7 +233,10 @@ TEST_F(DeletionTest, TombstonesExpire) {
 // ---- kill -9 --------------------------------------------------------------------------------------------
 
 /// Deletes, cleans, merges and goes on writing until it is killed. Tells each deletion that was acknowledged.
-[[noreturn]] void delete_until_killed(const StoreOptions& options, int first, int progress) {
+void delete_until_killed(const std::filesystem::path& folder, int first, int progress) {
+  StoreOptions options;
+  options.path = folder;
+  options.retention = 0;
   MetricsRegistry metrics;
   auto store = Store::open(options, metrics);
   if (!store.ok()) _exit(3);
@@ -255,6 +259,13 @@ TEST_F(DeletionTest, TombstonesExpire) {
   }
 }
 
+/// Not a test of its own.
+TEST(DeletingWriter, DISABLED_DeletesUntilKilled) {
+  const char* folder = getenv("PIPIT_DELETING_FOLDER");
+  ASSERT_NE(folder, nullptr) << "this part is started by DeletionTest.SurvivesKills";
+  delete_until_killed(folder, atoi(getenv("PIPIT_DELETING_FROM")), atoi(getenv("PIPIT_DELETING_PIPE")));
+}
+
 TEST_F(DeletionTest, SurvivesKills) {
   std::mt19937 random(7);
   int deleted_up_to = 0;
@@ -262,10 +273,12 @@ TEST_F(DeletionTest, SurvivesKills) {
   for (int round = 0; round < 8; ++round) {
     int pipe_ends[2];
     ASSERT_EQ(pipe(pipe_ends), 0);
-    const pid_t child = fork();
-    if (child == 0) delete_until_killed(options(), first, pipe_ends[1]);
+    const pid_t child = start_second_self("DeletingWriter.*", {"PIPIT_DELETING_FOLDER=" + options().path.string(),
+                                                               "PIPIT_DELETING_FROM=" + std::to_string(first),
+                                                               "PIPIT_DELETING_PIPE=" + std::to_string(pipe_ends[1])});
+    ASSERT_GE(child, 0);
     close(pipe_ends[1]);
-    std::this_thread::sleep_for(std::chrono::milliseconds(20 + random() % 200));
+    std::this_thread::sleep_for(std::chrono::milliseconds(50 + random() % 250));
     kill(child, SIGKILL);
     int status;
     ASSERT_EQ(waitpid(child, &status, 0), child);
