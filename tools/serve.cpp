@@ -145,7 +145,7 @@ int serve(const ServeOptions& options, const ParsedFlags& flags, const Signals& 
                                 {"replayed_records", stats.replayed_records},
                                 {"replay_ms", stats.replay_time}});
 
-  auto active_queries = ActiveQueries::open(options.data_path / "pipit-queries.active", options.engine.max_concurrency);
+  auto active_queries = ActiveQueries::open(options.data_path / "pipit" / "queries.active", options.engine.max_concurrency);
   if (!active_queries.ok()) log_warn(active_queries.error().message);
   EngineOptions engine_options = options.engine;
   if (active_queries.ok()) engine_options.active_queries = active_queries->get();
