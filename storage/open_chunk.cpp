@@ -144,12 +144,7 @@ void OpenChunk::copy_to(std::string& out) const {
   out += static_cast<char>(static_cast<std::uint8_t>(encoding) | (track_ ? kListedTimes : 0));
   put_varint(out, count_);
   put_varint(out, static_cast<std::uint64_t>(last_time_) - static_cast<std::uint64_t>(first_time_));
-  if (track_) {
-    std::string tokens;
-    track_->put_tokens(tokens, count_);
-    put_varint(out, tokens.size());
-    out += tokens;
-  }
+  if (track_) track_->put_times(out, count_);
   if (scale_ >= 0) out += static_cast<char>(scale_);
   out.append(reinterpret_cast<const char*>(data()), value_size_);
 }

@@ -40,30 +40,28 @@ void TimeTrack::append_regular(std::uint64_t interval, std::uint32_t count) {
   last_ += static_cast<TimestampMs>(interval * (count - 1));
 }
 
-void TimeTrack::put_tokens(std::string& out, std::uint32_t count) const {
+void TimeTrack::put_times(std::string& out, std::uint32_t count) const {
   if (count == count_) {
+    put_varint(out, tokens_.size());
     out.append(reinterpret_cast<const char*>(tokens_.data()), tokens_.size());
     return;
   }
   TimeTracks elsewhere;
   TimeTrack prefix(elsewhere, first_);
-  const std::vector<TimestampMs> times = decode(count);
-  for (std::size_t i = 1; i < times.size(); ++i) prefix.append(times[i]);
-  prefix.put_tokens(out, count);
+  prefix.append_prefix(*this, count);
+  prefix.put_times(out, count);
 }
 
-std::vector<TimestampMs> TimeTrack::decode(std::uint32_t count) const {
+void TimeTrack::append_prefix(const TimeTrack& other, std::uint32_t count) {
   std::string chunk{static_cast<char>(kFloatChunk), static_cast<char>(kListedTimes)};
-  put_varint(chunk, count_);
-  put_varint(chunk, static_cast<std::uint64_t>(last_) - static_cast<std::uint64_t>(first_));
-  put_varint(chunk, tokens_.size());
-  put_tokens(chunk, count_);
+  put_varint(chunk, other.count_);
+  put_varint(chunk, static_cast<std::uint64_t>(other.last_) - static_cast<std::uint64_t>(other.first_));
+  other.put_times(chunk, other.count_);
   chunk += '\0';  // the scale; no tokens for the values, which are all 0
   std::vector<TimestampMs> times;
   std::vector<double> values;
-  (void)decode_chunk(chunk, first_, times, values);  // of what this object wrote, which can't fail
-  times.resize(count);
-  return times;
+  (void)decode_chunk(chunk, other.first_, times, values);  // of what that object wrote, which can't fail
+  for (std::size_t i = 1; i < count; ++i) append(times[i]);
 }
 
 TimeTracks::Track TimeTracks::leave_schedule(TimestampMs first, std::uint64_t interval, std::uint32_t count,
@@ -86,8 +84,7 @@ void TimeTracks::append(Track& track, std::uint32_t count, TimestampMs time) {
   if (track->count() == count + 1 && track->last() == time) return;
   if (track->count() != count) {
     const Track own(new TimeTrack(*this, track->first()));
-    const std::vector<TimestampMs> times = track->decode(count);
-    for (std::size_t i = 1; i < times.size(); ++i) own->append(times[i]);
+    own->append_prefix(*track, count);
     track = own;
   }
   track->append(time);

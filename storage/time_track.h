@@ -26,8 +26,9 @@ class TimeTrack : public boost::intrusive_ref_counter<TimeTrack, boost::thread_u
   void append(TimestampMs time);
   /// Appends `count` times, `interval` apart. REQUIRES: a track of one time.
   void append_regular(std::uint64_t interval, std::uint32_t count);
-  /// Appends to `out` the tokens of the steps between the first `count` samples. REQUIRES: count <= count().
-  void put_tokens(std::string& out, std::uint32_t count) const;
+  /// Appends the times of the first `count` samples to `out` as a chunk lists them: the length of their tokens, and
+  /// these. REQUIRES: count <= count().
+  void put_times(std::string& out, std::uint32_t count) const;
 
   TimestampMs first() const { return first_; }
   TimestampMs last() const { return last_; }
@@ -39,7 +40,8 @@ class TimeTrack : public boost::intrusive_ref_counter<TimeTrack, boost::thread_u
  private:
   friend class TimeTracks;
 
-  std::vector<TimestampMs> decode(std::uint32_t count) const;
+  /// Appends the first `count` times of a track that begins as this one does.
+  void append_prefix(const TimeTrack& other, std::uint32_t count);
   std::size_t bytes() const { return sizeof(TimeTrack) + tokens_.capacity(); }
 
   TimeTracks& tracks_;
