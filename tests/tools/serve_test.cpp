@@ -16,7 +16,6 @@
 #include <thread>
 #include <vector>
 
-#include "tools/subcommands.h"
 
 namespace pipit {
 namespace {
