@@ -10,11 +10,13 @@
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
 #include <limits>
 #include <system_error>
+#include <thread>
 
 #include "storage/column_families.h"
 #include "storage/folder_check.h"
@@ -189,7 +191,16 @@ class RocksDatabase final : public Database {
     return std::unique_ptr<rocksdb::Iterator>(db_->NewIterator(options, family));
   }
 
-  Status flush(Family* family) override { return done(db_->Flush(rocksdb::FlushOptions(), family), "write"); }
+  /// After RocksDB has resumed, its Flush was seen to return in good order while the memtable still waited for its turn.
+  /// Who asked would drop the log, and a disk that is full again lose what it held.
+  Status flush(Family* family) override {
+    for (;;) {
+      if (Status status = done(db_->Flush(rocksdb::FlushOptions(), family), "write"); !status.ok()) return status;
+      if (property(family, "rocksdb.num-immutable-mem-table") == 0) return {};
+      if (refuses_writes()) return error(rocksdb::Status::IOError("a memtable could not be flushed"), "write");
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
 
   Status append_log(Family* anchor, LogRecords records, std::uint64_t sequence) override {
     log_batch_.Clear();
