@@ -45,7 +45,7 @@ Status append_chunk(std::string_view chunk, TimestampMs start, TimestampMs min_t
 }
 
 void ChunkReader::refresh(std::uint64_t departures) {
-  if (looked_ && departures == departures_) return;
+  if (looked_ && departures <= departures_) return;
   // In this order: what leaves RAM after the count was taken is seen by no later than the next refresh.
   looked_ = true;
   departures_ = departures;
@@ -143,20 +143,23 @@ Result<bool> ChunkReader::read_newest(SeriesId id, bool want_value, TimestampMs&
   for (std::size_t end = sources_.size(); end > 0;) {
     std::size_t begin = end - 1;
     while (begin > 0 && sources_[begin - 1].partition == sources_[begin].partition) --begin;
-    Newest newest;
-    Newest newest_late;
+    Newest newest(min_time_, max_time_, want_value, scratch_);
+    Newest newest_late(min_time_, max_time_, want_value, scratch_);
     for (std::size_t i = begin; i < end; ++i) {
       auto visited = visit_source(sources_[i], id, [&](const ChunkKey& key, std::string_view chunk) -> Result<bool> {
-        Status status = look_for_newer(chunk, key.start, want_value, key.late == 0 ? newest : newest_late);
+        Status status = (key.late == 0 ? newest : newest_late).add(chunk, key.start);
         if (!status.ok()) return status.error();
         return true;
       });
       if (!visited.ok()) return visited;
     }
-    if (newest_late.time > newest.time) newest = newest_late;
-    if (newest.time != kMinTimestamp) {
-      time = newest.time;
-      value = newest.value;
+    for (Newest* each : {&newest, &newest_late}) {
+      if (Status status = each->finish(); !status.ok()) return status.error();
+    }
+    const Newest& found = newest_late.time() > newest.time() ? newest_late : newest;
+    if (found.time() != kMinTimestamp) {
+      time = found.time();
+      value = found.value();
       return true;
     }
     end = begin;
@@ -164,15 +167,33 @@ Result<bool> ChunkReader::read_newest(SeriesId id, bool want_value, TimestampMs&
   return false;
 }
 
-/// Of two samples with one time the first stays, as for `append_chunk`.
-Status ChunkReader::look_for_newer(std::string_view chunk, TimestampMs start, bool want_value, Newest& newest) {
+Status ChunkReader::Newest::add(std::string_view chunk, TimestampMs start) {
   auto header = read_chunk_header(chunk, start);
   if (!header.ok()) return header.error();
-  if (header->end < min_time_ || header->end <= newest.time) return {};
-  Newest sample;
-  auto found = newest_sample(*header, max_time_, want_value, scratch_, sample.time, sample.value);
+  if (header->end < min_time_ || header->end <= time_) return {};
+  if (!last_.empty() && start <= last_end_) {
+    if (Status status = finish(); !status.ok()) return status;
+  }
+  last_ = chunk;
+  last_start_ = start;
+  last_end_ = header->end;
+  return {};
+}
+
+/// Of two samples with one time the first stays, as for `append_chunk`.
+Status ChunkReader::Newest::finish() {
+  if (last_.empty()) return {};
+  auto header = read_chunk_header(last_, last_start_);
+  if (!header.ok()) return header.error();
+  TimestampMs time;
+  double value;
+  auto found = newest_sample(*header, max_time_, want_value_, scratch_, time, value);
   if (!found.ok()) return found.error();
-  if (*found && sample.time >= min_time_ && sample.time > newest.time) newest = sample;
+  last_.clear();
+  if (*found && time >= min_time_ && time > time_) {
+    time_ = time;
+    value_ = value;
+  }
   return {};
 }
 

@@ -47,10 +47,30 @@ class ChunkReader {
     Partition partition;
     Walker* walker;
   };
-  /// The newest sample so far; none when the time is kMinTimestamp.
-  struct Newest {
-    TimestampMs time = kMinTimestamp;
-    double value = 0;
+  /// The newest sample of a series' chunks, which come by their starts. Of chunks that follow each other only the last
+  /// one is looked into.
+  class Newest {
+   public:
+    Newest(TimestampMs min_time, TimestampMs max_time, bool want_value, ChunkScratch& scratch)
+        : min_time_(min_time), max_time_(max_time), want_value_(want_value), scratch_(scratch) {}
+
+    Status add(std::string_view chunk, TimestampMs start);
+    /// Before the sample is asked for.
+    Status finish();
+    /// kMinTimestamp when there is none.
+    TimestampMs time() const { return time_; }
+    double value() const { return value_; }
+
+   private:
+    TimestampMs min_time_;
+    TimestampMs max_time_;
+    bool want_value_;
+    ChunkScratch& scratch_;
+    std::string last_;  ///< the chunk that was not looked into; empty when there is none
+    TimestampMs last_start_ = 0;
+    TimestampMs last_end_ = 0;
+    TimestampMs time_ = kMinTimestamp;
+    double value_ = 0;
   };
 
   void add_sources(const std::vector<Partition>& days, std::vector<Walker>& walkers);
@@ -60,7 +80,6 @@ class ChunkReader {
   Status visit_chunks(SeriesId id, Visit visit);
   template <class Visit>
   Result<bool> visit_source(const Source& source, SeriesId id, Visit visit);
-  Status look_for_newer(std::string_view chunk, TimestampMs start, bool want_value, Newest& newest);
 
   const StoreCore& core_;
   TimestampMs min_time_;

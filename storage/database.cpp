@@ -128,16 +128,28 @@ Status make_folder(const std::filesystem::path& path) {
 
 class Listener final : public rocksdb::EventListener {
  public:
-  void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status*) override { refused_ = true; }
+  /// After a soft error, of a compaction that finds no room, RocksDB goes on writing.
+  void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* why) override {
+    if (why->severity() != rocksdb::Status::Severity::kSoftError) refused_ = true;
+    stopped_ = true;
+  }
   /// The store resumes, as it has to checkpoint at once: resuming flushes the anchors.
   void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* automatic) override {
     *automatic = false;
   }
-  void set_refused(bool refused) { refused_ = refused; }
-  bool refused() const { return refused_; }
+  struct State {
+    bool refused;
+    bool stopped;
+  };
+  State state() const { return {refused_, stopped_}; }
+  void set(State state) {
+    refused_ = state.refused;
+    stopped_ = state.stopped;
+  }
 
  private:
   std::atomic<bool> refused_ = false;
+  std::atomic<bool> stopped_ = false;
 };
 
 class RocksDatabase final : public Database {
@@ -191,13 +203,13 @@ class RocksDatabase final : public Database {
     return std::unique_ptr<rocksdb::Iterator>(db_->NewIterator(options, family));
   }
 
-  /// After RocksDB has resumed, its Flush was seen to return in good order while the memtable still waited for its turn.
-  /// Who asked would drop the log, and a disk that is full again lose what it held.
+  /// After RocksDB has resumed, its Flush was seen to return in good order while the memtable still waited for its
+  /// turn. Who asked would drop the log, and a disk that is full again lose what it held.
   Status flush(Family* family) override {
     for (;;) {
       if (Status status = done(db_->Flush(rocksdb::FlushOptions(), family), "write"); !status.ok()) return status;
       if (property(family, "rocksdb.num-immutable-mem-table") == 0) return {};
-      if (refuses_writes()) return error(rocksdb::Status::IOError("a memtable could not be flushed"), "write");
+      if (needs_resume()) return error(rocksdb::Status::IOError("a memtable could not be flushed"), "write");
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
   }
@@ -267,13 +279,15 @@ class RocksDatabase final : public Database {
   Status drop_image() override { return drop_resume_image(path_); }
 
   Status resume() override {
-    listener_->set_refused(false);  // before: the disk may fill again at once
+    const auto before = listener_->state();
+    listener_->set({false, false});  // before: the disk may fill again at once
     const auto status = db_->Resume();
-    if (!status.ok()) listener_->set_refused(true);
+    if (!status.ok()) listener_->set({before.refused || listener_->state().refused, true});
     return done(status, "write");
   }
 
-  bool refuses_writes() const override { return listener_->refused(); }
+  bool needs_resume() const override { return listener_->state().stopped; }
+  bool refuses_writes() const override { return listener_->state().refused; }
 
   std::uint64_t file_bytes(Family* family) const override { return property(family, "rocksdb.total-sst-files-size"); }
   std::uint64_t cache_bytes() const override { return property(chunks(), "rocksdb.block-cache-usage"); }

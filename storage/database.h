@@ -96,8 +96,10 @@ class Database {
   /// See resume_image.h. REQUIRES: nobody writes meanwhile.
   virtual Status keep_image() = 0;
   virtual Status drop_image() = 0;
-  /// Leaves the mode in which RocksDB refuses writes after an error, if its cause is gone.
+  /// Goes on after an error, if its cause is gone.
   virtual Status resume() = 0;
+  /// Whether RocksDB has stopped some of its work for an error: at least compactions, at worst all writes.
+  virtual bool needs_resume() const = 0;
   /// Whether RocksDB refuses writes for an error.
   virtual bool refuses_writes() const = 0;
   /// Of all files that hold the family's keys.

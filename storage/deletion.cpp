@@ -63,7 +63,7 @@ Status StoreCore::bury(std::vector<MetricSelection> selections, TimestampMs min_
       batch.Clear();
     }
     if (!*more) return {};
-    Status status = read_samples(*this, walk, chunks, min_time, max_time, head, times, values);
+    Status status = read_samples(*this, walk.place(), chunks, min_time, max_time, head, times, values);
     if (!status.ok()) return status;
     const auto first = std::lower_bound(times.begin(), times.end(), min_time);
     const auto end = std::upper_bound(first, times.end(), max_time);

@@ -32,7 +32,7 @@ class SampleFinder {
 
  private:
   Result<bool> has_besides(const SeriesWalk& walk, const DeletedIntervals& deleted) {
-    Status status = read_samples(core_, walk, chunks_, min_time_, max_time_, head_, times_, values_);
+    Status status = read_samples(core_, walk.place(), chunks_, min_time_, max_time_, head_, times_, values_);
     if (!status.ok()) return status.error();
     drop_deleted(deleted, times_, values_);
     const auto first = std::lower_bound(times_.begin(), times_.end(), min_time_);

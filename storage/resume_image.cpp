@@ -124,6 +124,7 @@ Status keep_resume_image(const fs::path& folder) {
 
 Status drop_resume_image(const fs::path& folder) {
   std::error_code failed;
+  fs::remove_all(folder / kUnfinished, failed);  // of a removal that a kill cut short
   fs::rename(folder / kImage, folder / kUnfinished, failed);
   if (failed && failed != std::errc::no_such_file_or_directory) return failed_to("rename", folder / kImage, failed);
   Status status = sync(folder);  // or a power failure could bring it back later

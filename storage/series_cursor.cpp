@@ -34,26 +34,25 @@ Status SeriesWalk::next_metric() {
   ordinal_ = 0;
   member_ = 0;
   members_ = core_.head_members(metric().metric);
+  departures_ = core_.departures();
   next_id_ = make_series_id(metric().metric, 0);
   if (!metric().all_but && metric().ordinals.size() <= kFewSeries) return {};
-  // The count of departures after the look at the head and before the look at what is on disk: see HeadCopy.
-  const std::uint64_t departures = core_.departures();
   const auto [from, to] = core_.stored_range(min_time_, max_time_);
   const WindowRange windows = windows_of(from, to);
-  if (windows.count() <= kMaxWindows) return narrow_to_active(departures, windows);
-  chunks_.refresh(departures);
+  if (windows.count() <= kMaxWindows) return narrow_to_active(windows);
+  chunks_.refresh(departures_);
   return {};
 }
 
 /// Makes the selection a list of the series that are in the head or in the lists of the range's windows.
-Status SeriesWalk::narrow_to_active(std::uint64_t departures, const WindowRange& windows) {
+Status SeriesWalk::narrow_to_active(const WindowRange& windows) {
   MetricSelection& selection = selections_[at_ - 1];
   PostingRuns active;
   for (const Head::Member& member : members_) add_number(active, member.ordinal);
   if (windows.count() != 0) {
-    if (!activity_ || activity_departures_ != departures) {
+    if (!activity_ || activity_departures_ != departures_) {
       activity_ = std::make_unique<ActivityReader>(core_.database());
-      activity_departures_ = departures;
+      activity_departures_ = departures_;
     }
     Status status = activity_->unite_windows(selection.metric, windows.first, windows.last, active);
     if (!status.ok()) return status;
@@ -106,15 +105,19 @@ Result<bool> SeriesWalk::next_of_all() {
 // ---- samples ----------------------------------------------------------------------------------------------
 
 /// First the copy of what is in RAM, then the disk: what moves in between is seen twice and not missed.
-Status read_samples(const StoreCore& core, SeriesId id, Head::Slot slot, ChunkReader& chunks, TimestampMs min_time,
+Status read_samples(const StoreCore& core, const SeriesPlace& place, ChunkReader& chunks, TimestampMs min_time,
                     TimestampMs max_time, HeadCopy& head, std::vector<TimestampMs>& times,
                     std::vector<double>& values) {
   times.clear();
   values.clear();
-  core.copy_head(id, slot, min_time, max_time, head);
+  if (place.slot == Head::kNoSlot) {
+    chunks.refresh(place.departures);
+    return chunks.read(place.id, times, values);
+  }
+  core.copy_head(place.id, place.slot, min_time, max_time, head);
   if (head.complete_from > min_time && head.stored_max >= min_time && head.stored_min <= max_time) {
     chunks.refresh(head.departures);
-    if (Status status = chunks.read(id, times, values); !status.ok()) return status;
+    if (Status status = chunks.read(place.id, times, values); !status.ok()) return status;
   }
   for (std::size_t i = 0; i < head.pieces.size(); ++i) {
     Status status = append_chunk(head.piece(i), head.pieces[i].start, min_time, times, values);
@@ -192,21 +195,21 @@ SampleReader::SampleReader(const StoreCore& core, ChunkReader& chunks, const Sel
   if (core.has_tombstones()) tombstones_.emplace(core.database());
 }
 
-Status SampleReader::read(SeriesId id, Head::Slot slot) {
+Status SampleReader::read(const SeriesPlace& place) {
   first_ = 0;
   size_ = 0;
   const DeletedIntervals* deleted = nullptr;
   if (tombstones_) {
-    auto found = tombstones_->find(id);
+    auto found = tombstones_->find(place.id);
     if (!found.ok()) return found.error();
     if (!(*found)->empty()) deleted = *found;
   }
   if (newest_only_ && deleted == nullptr) {
-    auto done = read_newest(id, slot);
+    auto done = read_newest(place);
     if (!done.ok()) return done.error();
     if (*done) return {};
   }
-  Status status = read_samples(core_, id, slot, chunks_, min_time_, max_time_, head_, times_, values_);
+  Status status = read_samples(core_, place, chunks_, min_time_, max_time_, head_, times_, values_);
   if (status.ok() && deleted != nullptr) drop_deleted(*deleted, times_, values_);
   if (!status.ok() || times_.empty()) return status;
   std::size_t end = times_.size();
@@ -220,18 +223,22 @@ Status SampleReader::read(SeriesId id, Head::Slot slot) {
   return {};
 }
 
-Result<bool> SampleReader::read_newest(SeriesId id, Head::Slot slot) {
+Result<bool> SampleReader::read_newest(const SeriesPlace& place) {
   times_.resize(1);
   values_.resize(1);
-  if (core_.newest_in_head(id, slot, min_time_, max_time_, times_[0], values_[0])) {
-    size_ = 1;
-    return true;
+  if (place.slot == Head::kNoSlot) {
+    chunks_.refresh(place.departures);
+  } else {
+    if (core_.newest_in_head(place.id, place.slot, min_time_, max_time_, times_[0], values_[0])) {
+      size_ = 1;
+      return true;
+    }
+    core_.copy_head(place.id, place.slot, min_time_, max_time_, head_);
+    if (!head_.pieces.empty()) return false;
+    if (head_.stored_min > max_time_ || head_.stored_max < min_time_) return true;
+    chunks_.refresh(head_.departures);
   }
-  core_.copy_head(id, slot, min_time_, max_time_, head_);
-  if (!head_.pieces.empty()) return false;
-  if (head_.stored_min > max_time_ || head_.stored_max < min_time_) return true;
-  chunks_.refresh(head_.departures);
-  auto found = chunks_.read_newest(id, want_values_, times_[0], values_[0]);
+  auto found = chunks_.read_newest(place.id, want_values_, times_[0], values_[0]);
   if (!found.ok()) return found;
   size_ = *found ? 1 : 0;
   return true;
@@ -256,7 +263,7 @@ Result<bool> StoreCursor::next() {
     }
     auto more = walk_.next();
     if (!more.ok() || !*more) return more;
-    if (Status status = samples_.read(walk_.id(), walk_.slot()); !status.ok()) return status.error();
+    if (Status status = samples_.read(walk_.place()); !status.ok()) return status.error();
     if (samples_.times().empty()) continue;
     if (!want_labels_) return true;
     if (name_only_) {

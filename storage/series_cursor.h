@@ -10,6 +10,14 @@
 
 namespace pipit {
 
+/// A series and what was known of it in RAM when a walk found it. Of one that was not there, all that it had is on disk
+/// for who looks after the `departures` were counted.
+struct SeriesPlace {
+  SeriesId id = 0;
+  Head::Slot slot = Head::kNoSlot;
+  std::uint64_t departures = 0;
+};
+
 /// Walks the series that matchers select and that may have samples in the range, in the order of ids. For a range of a
 /// few days these are the ones in the lists of its windows and in the head, so that a series of an earlier deploy costs
 /// nothing; for a longer one, what has chunks. What has samples in the range is for the user to find out.
@@ -22,12 +30,12 @@ class SeriesWalk {
   /// False at the end.
   Result<bool> next();
   SeriesId id() const { return id_; }
-  Head::Slot slot() const { return slot_; }
+  SeriesPlace place() const { return {id_, slot_, departures_}; }
   const MetricSelection& metric() const { return selections_[at_ - 1]; }
 
  private:
   Status next_metric();
-  Status narrow_to_active(std::uint64_t departures, const WindowRange& windows);
+  Status narrow_to_active(const WindowRange& windows);
   bool next_listed();
   Result<bool> next_of_all();
 
@@ -40,6 +48,7 @@ class SeriesWalk {
   std::size_t ordinal_ = 0;  // position in the metric's list
   std::vector<Head::Member> members_;
   std::size_t member_ = 0;
+  std::uint64_t departures_ = 0;  // counted after the look at the head and before the one at what is on disk
   std::unique_ptr<ActivityReader> activity_;
   std::uint64_t activity_departures_ = 0;
   std::uint64_t next_id_ = 0;
@@ -48,16 +57,10 @@ class SeriesWalk {
   Head::Slot slot_ = Head::kNoSlot;
 };
 
-/// The samples of a series, of all its chunks that touch the range, deleted ones too. `slot` is where it was seen in
-/// the head, or kNoSlot. `head` gets the copy of what is in RAM.
-Status read_samples(const StoreCore& core, SeriesId id, Head::Slot slot, ChunkReader& chunks, TimestampMs min_time,
+/// The samples of a series, of all its chunks that touch the range, deleted ones too. `head` gets the copy of what is
+/// in RAM.
+Status read_samples(const StoreCore& core, const SeriesPlace& place, ChunkReader& chunks, TimestampMs min_time,
                     TimestampMs max_time, HeadCopy& head, std::vector<TimestampMs>& times, std::vector<double>& values);
-/// Of the one at which a walk stands.
-inline Status read_samples(const StoreCore& core, const SeriesWalk& walk, ChunkReader& chunks, TimestampMs min_time,
-                           TimestampMs max_time, HeadCopy& head, std::vector<TimestampMs>& times,
-                           std::vector<double>& values) {
-  return read_samples(core, walk.id(), walk.slot(), chunks, min_time, max_time, head, times, values);
-}
 
 /// What a request gets of the samples of one series after another: those in the range that are not deleted. Not
 /// thread-safe.
@@ -65,8 +68,7 @@ class SampleReader {
  public:
   SampleReader(const StoreCore& core, ChunkReader& chunks, const SelectRequest& request);
 
-  /// `slot` is where the series was seen in the head, or kNoSlot.
-  Status read(SeriesId id, Head::Slot slot);
+  Status read(const SeriesPlace& place);
 
   // Of the series that was read last; until the next one.
   std::span<const TimestampMs> times() const { return std::span(times_).subspan(first_, size_); }
@@ -74,7 +76,7 @@ class SampleReader {
 
  private:
   /// Reads the newest sample if that takes no other one. False when it does.
-  Result<bool> read_newest(SeriesId id, Head::Slot slot);
+  Result<bool> read_newest(const SeriesPlace& place);
 
   const StoreCore& core_;
   ChunkReader& chunks_;

@@ -20,7 +20,7 @@ class StoreSelection::BatchReader final : public SharedSelection::Reader {
       auto more = walk.next();
       if (!more.ok()) return more.error();
       selection_.at_end_ = !*more;
-      if (*more) batch_.push_back({walk.id(), walk.slot()});
+      if (*more) batch_.push_back(walk.place());
     }
     return batch_.size();
   }
@@ -31,8 +31,7 @@ class StoreSelection::BatchReader final : public SharedSelection::Reader {
       if (canceled != nullptr && canceled->load(std::memory_order_relaxed)) {
         return Error{ErrorKind::canceled, "query was canceled"};
       }
-      const Place& place = batch_[at_++];
-      if (Status status = samples_.read(place.id, place.slot); !status.ok()) return status.error();
+      if (Status status = samples_.read(batch_[at_++]); !status.ok()) return status.error();
       if (!samples_.times().empty()) return true;
     }
     return false;
@@ -43,15 +42,10 @@ class StoreSelection::BatchReader final : public SharedSelection::Reader {
   std::span<const double> values() const override { return samples_.values(); }
 
  private:
-  struct Place {
-    SeriesId id;
-    Head::Slot slot;  ///< where it was seen in the head
-  };
-
   StoreSelection& selection_;
   ChunkReader chunks_;
   SampleReader samples_;
-  std::vector<Place> batch_;
+  std::vector<SeriesPlace> batch_;
   std::size_t at_ = 0;  ///< one past the current series
 };
 

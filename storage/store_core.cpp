@@ -222,7 +222,7 @@ void StoreCore::sync_if_due(Clock::time_point now) {
 }
 
 void StoreCore::tick(Clock::time_point now) {
-  if (database_->refuses_writes() || log_incomplete_) {
+  if (database_->needs_resume() || log_incomplete_) {
     if (now - last_attempt_ < kRetryInterval) return;
     last_attempt_ = now;
     Status status = resume();
@@ -252,7 +252,7 @@ void StoreCore::tick(Clock::time_point now) {
 /// A kill before that is done finds the image.
 Status StoreCore::resume() {
   std::lock_guard checkpoint_lock(checkpoint_mutex_);
-  if (!database_->refuses_writes()) return checkpoint_now();
+  if (!database_->needs_resume()) return checkpoint_now();
   std::uint64_t needed;
   {
     std::lock_guard head_lock(head_mutex_);

@@ -41,6 +41,7 @@ class DatabaseProxy : public Database {
   Status keep_image() override { return inner_->keep_image(); }
   Status drop_image() override { return inner_->drop_image(); }
   Status resume() override { return inner_->resume(); }
+  bool needs_resume() const override { return inner_->needs_resume(); }
   bool refuses_writes() const override { return inner_->refuses_writes(); }
   std::uint64_t file_bytes(Family* family) const override { return inner_->file_bytes(family); }
   std::uint64_t range_bytes(Family* family, std::string_view begin, std::string_view end) const override {

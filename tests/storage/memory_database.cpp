@@ -220,6 +220,7 @@ class MemoryDatabase final : public Database {
   Status keep_image() override { return {}; }
   Status drop_image() override { return {}; }
   Status resume() override { return {}; }
+  bool needs_resume() const override { return false; }
   bool refuses_writes() const override { return false; }
   std::uint64_t file_bytes(Family* family) const override { return disk_->bytes(family->GetID()); }
   std::uint64_t range_bytes(Family* family, std::string_view begin, std::string_view end) const override {

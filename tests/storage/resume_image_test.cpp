@@ -147,10 +147,10 @@ TEST_F(ResumeImageTest, IsCopiedWhereThereAreNoLinks) {
 /// RocksDB has an error that lets it go on writing; the image is made, but keeping it ends with an error.
 class FailingImage final : public DatabaseProxy {
  public:
-  FailingImage(std::unique_ptr<Database> inner, const fs::path& path, std::atomic<bool>& refuses,
+  FailingImage(std::unique_ptr<Database> inner, const fs::path& path, std::atomic<bool>& stopped,
                std::atomic<bool>& kept)
-      : DatabaseProxy(std::move(inner), path), refuses_(refuses), kept_(kept) {}
-  bool refuses_writes() const override { return refuses_ || DatabaseProxy::refuses_writes(); }
+      : DatabaseProxy(std::move(inner), path), stopped_(stopped), kept_(kept) {}
+  bool needs_resume() const override { return stopped_ || DatabaseProxy::needs_resume(); }
   Status keep_image() override {
     const Status status = DatabaseProxy::keep_image();
     kept_ = status.ok();
@@ -158,14 +158,14 @@ class FailingImage final : public DatabaseProxy {
   }
 
  private:
-  std::atomic<bool>& refuses_;
+  std::atomic<bool>& stopped_;
   std::atomic<bool>& kept_;
 };
 
 TEST_F(StoreTest, NothingIsTakenThatAnImageLacks) {
-  std::atomic<bool> refuses = false;
+  std::atomic<bool> stopped = false;
   std::atomic<bool> kept = false;
-  store_ = open_store(open_behind<FailingImage>(refuses, kept), options(), metrics_).value();
+  store_ = open_store(open_behind<FailingImage>(stopped, kept), options(), metrics_).value();
   const SeriesRef ref = store_->series({{"__name__", "m"}}).value();
   TimestampMs time = 0;
   std::size_t acknowledged = 0;
@@ -177,7 +177,7 @@ TEST_F(StoreTest, NothingIsTakenThatAnImageLacks) {
     return ok;
   };
   ASSERT_TRUE(append());
-  refuses = true;
+  stopped = true;
   for (int waited = 0; waited < 1000 && !kept; ++waited) std::this_thread::sleep_for(std::chrono::milliseconds(10));
   ASSERT_TRUE(kept);
   ASSERT_TRUE(store_->checkpoint().ok());  // begins a log that the image does not have

@@ -106,9 +106,12 @@ TEST_F(SnapshotTest, IsConsistentWhileWritingGoesOn) {
   open();
   constexpr int kSeries = 50;
   std::atomic<int> acknowledged = 0;
+  constexpr int kBatchesARound = 500;  // as what is read grows with them, a slow machine would never end
+  std::atomic<int> round = 0;
   std::atomic<bool> stop = false;
   std::thread writer([&] {
     for (int batch = 1; !stop; ++batch) {
+      while (batch > kBatchesARound * (round + 1) && !stop) std::this_thread::sleep_for(std::chrono::milliseconds(1));
       std::vector<SeriesRef> refs;
       for (int i = 0; i < kSeries; ++i) {
         refs.push_back(store_->series({{"__name__", "m"}, {"n", std::to_string(i)}}).value());
@@ -123,10 +126,10 @@ TEST_F(SnapshotTest, IsConsistentWhileWritingGoesOn) {
   std::thread checkpoints([&] {
     while (!stop) EXPECT_TRUE(store_->checkpoint().ok());
   });
-  for (int i = 0; i < 4; ++i) {
+  for (; round < 4; ++round) {
     std::this_thread::sleep_for(std::chrono::milliseconds(30));
     const int before = acknowledged;
-    const bool skip_head = i % 3 == 2;
+    const bool skip_head = round % 3 == 2;
     const std::string name = snapshot(skip_head);
     const int after = acknowledged + 1;
     auto copy = open_snapshot(name);
