@@ -92,8 +92,8 @@ class Database {
   /// A copy in a folder that is not there yet, as the database is now, for `open`. Files are shared where the file
   /// system can.
   virtual Status snapshot(const std::filesystem::path& path) const = 0;
-  /// Keeps an image of the database as it is on the disk, its log included; opening goes back to it until it is dropped.
-  /// See resume_image.h. REQUIRES: nobody writes meanwhile.
+  /// Keeps an image of the database as it is on the disk, its log included; opening goes back to it until it is
+  /// dropped. See resume_image.h. REQUIRES: nobody writes meanwhile.
   virtual Status keep_image() = 0;
   virtual Status drop_image() = 0;
   /// Goes on after an error, if its cause is gone.

@@ -218,7 +218,7 @@ class StoreCore {
   TimeRange stored_;  // of chunks on disk, or about to be
   TimeRange recent_;  // of samples since the last cut
   std::set<Partition> partitions_;
-  std::set<Partition> merged_;                       // of these, with chunks in the family `merged`
+  std::set<Partition> merged_;  // of these, with chunks in the family `merged`
   UnmergedDays unmerged_;
   std::uint64_t departures_ = 0;
 
