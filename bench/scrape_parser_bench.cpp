@@ -26,7 +26,7 @@ std::vector<std::string> pages_of_one_layout() {
   ScrapedPage page;
   PageFault fault;
   for (const std::string& text : node_pages()) {
-    if (!cache.read(text, page, fault)) continue;
+    if (!cache.read(text, PageFormat::text, page, fault)) continue;
     const bool same = page.fresh.empty() && page.refs.size() == cache.size();
     if (!same && !pages.empty()) continue;
     for (std::uint32_t i : page.fresh) page.refs[i] = i + 1;
@@ -56,7 +56,7 @@ void read_in_turn(benchmark::State& state, const std::vector<std::string>& pages
   std::size_t turn = 0;
   for (auto _ : state) {
     const std::string& text = pages[turn++ % pages.size()];
-    if (!cache.read(text, page, fault)) state.SkipWithError(describe_fault(fault, text).c_str());
+    if (!cache.read(text, PageFormat::text, page, fault)) state.SkipWithError(describe_fault(fault, text).c_str());
     for (std::uint32_t i : page.fresh) page.refs[i] = i + 1;
     if (!forget) cache.commit(page, false);
     benchmark::DoNotOptimize(page.values.data());
@@ -104,7 +104,7 @@ std::vector<std::string> page_numbers() {
   ScrapedPage page;
   PageFault fault;
   const std::string& text = node_pages().front();
-  if (!SeriesCache(pool).read(text, page, fault)) return out;
+  if (!SeriesCache(pool).read(text, PageFormat::text, page, fault)) return out;
   for (const auto& line : page.lines)
     out.push_back(text.substr(line.value, text.find('\n', line.value) + 1 - line.value));
   return out;

@@ -1,8 +1,7 @@
 #include "config/config.h"
 #include "config/config_file.h"
 
-#include <glob.h>
-
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -13,6 +12,7 @@
 #include "config/byte_size.h"
 #include "config/schema.h"
 #include "config/scrape_config.h"
+#include "config/target_groups.h"
 #include "config/yaml_emit.h"
 #include "config/yaml_tree.h"
 #include "model/duration.h"
@@ -69,16 +69,6 @@ Result<Labels> read_external_labels(const YamlNode* global, const SchemaChecker&
   return Labels(std::move(labels));
 }
 
-std::vector<std::string> expand_glob(const std::string& pattern) {
-  std::vector<std::string> paths;
-  glob_t found{};
-  if (::glob(pattern.c_str(), 0, nullptr, &found) == 0) {
-    for (std::size_t i = 0; i < found.gl_pathc; ++i) paths.emplace_back(found.gl_pathv[i]);
-  }
-  ::globfree(&found);
-  return paths;
-}
-
 /// Reads one configuration and the files that it names.
 class Loader {
  public:
@@ -90,6 +80,7 @@ class Loader {
     auto root = parse_yaml(text, checker_.file());
     if (!root.ok()) return root.error();
     if (auto error = load_tree(**root)) return *error;
+    if (auto error = checker_.refusal()) return *error;
     config_.warnings = std::move(checker_.warnings());
     config_.redacted_text = emit_yaml(**root, checker_.secrets());
     return std::move(config_);
@@ -114,11 +105,20 @@ class Loader {
     if (!labels.ok()) return labels.error();
     config_.external_labels = std::move(*labels);
     read_storage(root);
+    if (const YamlNode* files = root.find("rule_files")) {
+      for (const YamlNodePtr& file : files->items) config_.rule_files.push_back(checker_.path_of(file->text));
+    }
     if (auto error = add_jobs(root, checker_)) return error;
     return add_job_files(root);
   }
 
   void read_storage(const YamlNode& root) {
+    const YamlNode* storage = root.find("storage");
+    if (const YamlNode* exemplars = storage == nullptr ? nullptr : storage->find("exemplars")) {
+      const YamlNode* most = exemplars->find("max_exemplars");
+      const std::int64_t count = most == nullptr ? 0 : yaml_integer(*most).value_or(0);
+      if (!exemplars->is_null()) config_.max_exemplars = static_cast<std::size_t>(std::max<std::int64_t>(0, count));
+    }
     const YamlNode* tsdb = &root;
     for (const std::string_view key : {"storage", "tsdb"}) {
       tsdb = tsdb->find(key);
@@ -159,7 +159,7 @@ class Loader {
       return std::nullopt;
     }
     for (const YamlNodePtr& pattern : list->items) {
-      const std::vector<std::string> paths = expand_glob((*directory_ / pattern->text).string());
+      const std::vector<std::string> paths = expand_path_pattern((*directory_ / pattern->text).string());
       if (paths.empty()) checker_.warn(*pattern, "no file matches " + quote(pattern->text));
       for (const std::string& path : paths) {
         if (auto error = add_job_file(path)) return error;
@@ -177,6 +177,7 @@ class Loader {
     checker.legacy_names = checker_.legacy_names;
     if (auto error = checker.check(**root, kScrapeConfigFileSection)) return error;
     if (auto error = add_jobs(**root, checker)) return error;
+    if (auto error = checker.refusal()) return error;
     for (ConfigWarning& warning : checker.warnings()) checker_.warnings().push_back(std::move(warning));
     return std::nullopt;
   }

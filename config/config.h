@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "config/discovery_config.h"
+#include "config/http_client_config.h"
 #include "model/labels.h"
 #include "model/relabel.h"
 #include "model/result.h"
@@ -21,11 +23,11 @@ struct ConfigPosition {
   int column = 0;
 };
 
-/// A `static_configs` entry: addresses that share labels.
-struct TargetGroup {
-  std::vector<std::string> targets;
-  Labels labels;
-};
+/// Formats that a job can ask its targets for.
+enum class ScrapeProtocol { openmetrics_0_0_1, openmetrics_1_0_0, protobuf, text_0_0_4, text_1_0_0 };
+
+/// How names of other characters than the old ones are asked for.
+enum class NameEscaping { allow_utf8, underscores, dots, values };
 
 /// One `scrape_configs` entry with the globals already applied.
 struct ScrapeConfig {
@@ -45,7 +47,16 @@ struct ScrapeConfig {
   std::uint64_t label_value_length_limit = 0;
   std::uint64_t target_limit = 0;
   std::uint64_t body_size_limit = 0;  ///< bytes, uncompressed
+  std::uint64_t keep_dropped_targets = 0;
+  bool extra_scrape_metrics = false;
+  std::string scrape_failure_log_file;  ///< "": none
+  std::vector<ScrapeProtocol> scrape_protocols;  ///< in order of preference; empty: Prometheus's default
+  std::optional<ScrapeProtocol> fallback_scrape_protocol;
+  bool legacy_names = false;  ///< metric_name_validation_scheme
+  NameEscaping name_escaping = NameEscaping::allow_utf8;
+  HttpClientConfig http_client;
   std::vector<TargetGroup> static_configs;
+  std::vector<DiscoveryConfig> discoveries;
   std::vector<RelabelConfig> relabel_configs;
   std::vector<RelabelConfig> metric_relabel_configs;
   ConfigPosition position;
@@ -62,11 +73,13 @@ struct Config {
   DurationMs evaluation_interval = 60'000;
   Labels external_labels;
   std::vector<ScrapeConfig> scrape_configs;
+  std::vector<std::string> rule_files;  ///< patterns, joined with the folder of the configuration
   /// `storage.tsdb.retention.time`, which takes the place of the flag; 0 keeps everything.
   std::optional<DurationMs> retention_time;
   /// `storage.tsdb.retention.size`, which takes the place of the flag; 0 is no limit.
   std::optional<std::uint64_t> retention_bytes;
   DurationMs out_of_order_time_window = 0;  ///< `storage.tsdb.out_of_order_time_window`
+  std::size_t max_exemplars = 100'000;      ///< `storage.exemplars.max_exemplars`; 0 keeps none
   std::vector<ConfigWarning> warnings;
   /// The file as YAML with secrets replaced by `<secret>`, without its comments, for /api/v1/status/config.
   std::string redacted_text;

@@ -4,6 +4,7 @@
 #include <array>
 #include <cctype>
 #include <charconv>
+#include <filesystem>
 
 #include "config/byte_size.h"
 #include "config/suggestion.h"
@@ -164,6 +165,18 @@ void SchemaChecker::warn(const YamlNode& at, const std::string& message) {
   warnings_.push_back({file_ + ":" + std::to_string(at.position.line) + ": " + message});
 }
 
+std::string SchemaChecker::path_of(std::string_view path) const {
+  if (path.empty()) return {};
+  return (std::filesystem::path(file_).parent_path() / path).string();
+}
+
+std::optional<Error> SchemaChecker::refusal() const {
+  if (refusals_.empty()) return std::nullopt;
+  std::string message = refusals_.front();
+  for (std::size_t i = 1; i < refusals_.size(); ++i) message += "\n" + refusals_[i];
+  return bad_data(std::move(message));
+}
+
 void SchemaChecker::hide_all(const YamlNode& node) {
   if (node.is_scalar()) secrets_.insert(&node);
   for (const YamlNodePtr& item : node.items) hide_all(*item);
@@ -186,7 +199,12 @@ std::optional<Error> SchemaChecker::check(const YamlNode& node, const Section& s
     }
     const bool unbuilt = !field->warning.empty();
     if (unbuilt && !is_harmless(*value, *field)) {
-      warn(*key, key_name(section, key->text) + " " + std::string(field->warning));
+      const std::string message = key_name(section, key->text) + " " + std::string(field->warning);
+      if (!field->refused) {
+        warn(*key, message);
+      } else if (unbuilt_depth_ == 0) {
+        refusals_.push_back(fail(*key, message).message);
+      }
     }
     unbuilt_depth_ += unbuilt ? 1 : 0;
     auto error = check_field(*value, *field);

@@ -49,6 +49,8 @@ struct Field {
   std::string_view warning = {};
   /// The value with which such a key needs no warning.
   std::string_view harmless = {};
+  /// Whether the file is refused for the key, with the warning as the reason, unless it has another fault.
+  bool refused = false;
 };
 
 /// A kind of mapping in the file. The tables of all sections together are Prometheus 3.14's format.
@@ -74,6 +76,10 @@ class SchemaChecker {
   void warn(const YamlNode& at, const std::string& message);
 
   const std::string& file() const { return file_; }
+  /// A path in the file as seen from the working directory; "" stays "".
+  std::string path_of(std::string_view path) const;
+  /// What is refused for keys that Pipit does not build, once the file has no other fault.
+  std::optional<Error> refusal() const;
   std::vector<ConfigWarning>& warnings() { return warnings_; }
   const std::unordered_set<const YamlNode*>& secrets() const { return secrets_; }
 
@@ -91,6 +97,7 @@ class SchemaChecker {
 
   std::string file_;
   std::vector<ConfigWarning> warnings_;
+  std::vector<std::string> refusals_;
   std::unordered_set<const YamlNode*> secrets_;
   int unbuilt_depth_ = 0;  ///< > 0 inside a key that was warned of: once is enough
 };

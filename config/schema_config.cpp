@@ -15,13 +15,10 @@ using Failure = std::optional<Error>;
 constexpr std::string_view kValidationSchemes = "legacy|utf8";
 constexpr std::string_view kEscapingSchemes = "allow-utf-8|underscores|dots|values";
 constexpr std::string_view kNativeHistograms = "is not supported yet: native histograms are not scraped";
-constexpr std::string_view kFailureLog = "is not supported yet: failed scrapes are logged to the program's own log";
 constexpr std::string_view kProtocols = "is not supported yet: targets are asked for the text formats 1.0.0 and 0.0.4";
-constexpr std::string_view kDroppedTargets = "is not supported yet: all dropped targets are kept in memory";
 constexpr std::string_view kScrapedNames =
     "holds for names in this file only: targets may expose names of any characters";
 constexpr std::string_view kAskedNames = "is not supported yet: targets are asked for their names as they are";
-constexpr std::string_view kExtraMetrics = "is not supported yet: the extra metrics of each scrape are not stored";
 
 // ---- global
 
@@ -32,7 +29,7 @@ constexpr Field kGlobalFields[] = {
     {"rule_query_offset", duration, nullptr, "", "is not supported yet: rules are not evaluated", "0s"},
     {"scrape_protocols", string_list, nullptr, "", kProtocols, "PrometheusText0.0.4"},
     {"query_log_file", string, nullptr, "", "is not supported yet: queries are not logged"},
-    {"scrape_failure_log_file", string, nullptr, "", kFailureLog},
+    {"scrape_failure_log_file"},
     {"external_labels", string_map},
     {"body_size_limit", size},
     {"sample_limit", unsigned_integer},
@@ -40,13 +37,13 @@ constexpr Field kGlobalFields[] = {
     {"label_limit", unsigned_integer},
     {"label_name_length_limit", unsigned_integer},
     {"label_value_length_limit", unsigned_integer},
-    {"keep_dropped_targets", unsigned_integer, nullptr, "", kDroppedTargets, "0"},
+    {"keep_dropped_targets", unsigned_integer},
     {"metric_name_validation_scheme", string, nullptr, kValidationSchemes, kScrapedNames, "utf8"},
     {"metric_name_escaping_scheme", string, nullptr, kEscapingSchemes, kAskedNames, "allow-utf-8"},
     {"scrape_native_histograms", boolean, nullptr, "", kNativeHistograms},
     {"convert_classic_histograms_to_nhcb", boolean, nullptr, "", kNativeHistograms},
     {"always_scrape_classic_histograms", boolean},
-    {"extra_scrape_metrics", boolean, nullptr, "", kExtraMetrics},
+    {"extra_scrape_metrics", boolean},
 };
 constexpr Section kGlobal{"global", kGlobalFields};
 
@@ -107,8 +104,8 @@ constexpr Field kScrapeFields[] = {
     {"convert_classic_histograms_to_nhcb", boolean, nullptr, "", kNativeHistograms},
     {"native_histogram_bucket_limit", unsigned_integer},
     {"native_histogram_min_bucket_factor", number},
-    {"extra_scrape_metrics", boolean, nullptr, "", kExtraMetrics},
-    {"scrape_failure_log_file", string, nullptr, "", kFailureLog},
+    {"extra_scrape_metrics", boolean},
+    {"scrape_failure_log_file"},
     {"metrics_path"},
     {"scheme", string, nullptr, "http|https"},
     {"params", string_list_map},
@@ -122,7 +119,7 @@ constexpr Field kScrapeFields[] = {
     {"label_limit", unsigned_integer},
     {"label_name_length_limit", unsigned_integer},
     {"label_value_length_limit", unsigned_integer},
-    {"keep_dropped_targets", unsigned_integer, nullptr, "", kDroppedTargets, "0"},
+    {"keep_dropped_targets", unsigned_integer},
     {"metric_name_validation_scheme", string, nullptr, kValidationSchemes, kScrapedNames, "utf8"},
     {"metric_name_escaping_scheme", string, nullptr, kEscapingSchemes, kAskedNames, "allow-utf-8"},
     {"relabel_configs", section_list, &kTargetRelabel},

@@ -1,5 +1,5 @@
-// The keys of service discovery. What Pipit does not discover yet is checked all the same, so that a file that
-// loads here loads in Prometheus, and a mistake in it shows now.
+// The keys of service discovery. What Pipit does not discover yet is checked all the same: a mistake shows before the
+// refusal.
 // Source of keys: Prometheus, discovery/*.
 
 #include "config/discovery_rules.h"
@@ -11,7 +11,7 @@ namespace {
 using enum FieldType;
 
 constexpr const Section* kWithHttpClient[] = {&kHttpClientSection};
-constexpr std::string_view kNotDiscovered = "is not supported yet: its targets are not discovered and not scraped";
+constexpr std::string_view kNotDiscovered = "is not supported yet: its targets could not be scraped";
 
 constexpr Field kFilterFields[] = {{"name"}, {"values", string_list}};
 constexpr Section kFilterSection{"filters", kFilterFields};
@@ -300,42 +300,45 @@ constexpr Section kStatic{
     "static_configs", kStaticFields, {}, check_static_labels, "empty or null section in static_configs"};
 
 /// A list of one kind of discovery, under its name.
-constexpr Field discovery(const Section& kind) { return {kind.name, section_list, &kind, "", kNotDiscovered}; }
+constexpr Field built(const Section& kind) { return {kind.name, section_list, &kind}; }
+constexpr Field unbuilt(const Section& kind) {
+  return {kind.name, section_list, &kind, "", kNotDiscovered, "", /*refused=*/true};
+}
 
 constexpr Field kDiscoveryFields[] = {
     {"static_configs", section_list, &kStatic},
-    discovery(kAws),
-    discovery(kAzure),
-    discovery(kConsul),
-    discovery(kDigitalOcean),
-    discovery(kDocker),
-    discovery(kDockerSwarm),
-    discovery(kDns),
-    discovery(kEc2),
-    discovery(kEureka),
-    discovery(kFile),
-    discovery(kGce),
-    discovery(kHetzner),
-    discovery(kHttp),
-    discovery(kIonos),
-    discovery(kKubernetes),
-    discovery(kKuma),
-    discovery(kLightsail),
-    discovery(kLinode),
-    discovery(kMarathon),
-    discovery(kNerve),
-    discovery(kNomad),
-    discovery(kOci),
-    discovery(kOpenstack),
-    discovery(kOutscale),
-    discovery(kOvh),
-    discovery(kPuppet),
-    discovery(kScaleway),
-    discovery(kServerset),
-    discovery(kStackit),
-    discovery(kTriton),
-    discovery(kUyuni),
-    discovery(kVultr),
+    unbuilt(kAws),
+    unbuilt(kAzure),
+    unbuilt(kConsul),
+    unbuilt(kDigitalOcean),
+    built(kDocker),
+    unbuilt(kDockerSwarm),
+    built(kDns),
+    unbuilt(kEc2),
+    unbuilt(kEureka),
+    built(kFile),
+    unbuilt(kGce),
+    unbuilt(kHetzner),
+    built(kHttp),
+    unbuilt(kIonos),
+    unbuilt(kKubernetes),
+    unbuilt(kKuma),
+    unbuilt(kLightsail),
+    unbuilt(kLinode),
+    unbuilt(kMarathon),
+    unbuilt(kNerve),
+    unbuilt(kNomad),
+    unbuilt(kOci),
+    unbuilt(kOpenstack),
+    unbuilt(kOutscale),
+    unbuilt(kOvh),
+    unbuilt(kPuppet),
+    unbuilt(kScaleway),
+    unbuilt(kServerset),
+    unbuilt(kStackit),
+    unbuilt(kTriton),
+    unbuilt(kUyuni),
+    unbuilt(kVultr),
 };
 
 }  // namespace

@@ -40,17 +40,23 @@ std::optional<Error> check_tls(const YamlNode& node, SchemaChecker& checker) {
   return std::nullopt;
 }
 
+/// References to secrets of a manager outside: there is none to ask.
+constexpr Field without_manager(std::string_view key) {
+  return {key, string, nullptr, "", "is not supported: there is no secret manager to ask", "", /*refused=*/true};
+}
+
+constexpr std::string_view kOtherGrant = "is not supported yet: the only grant is client_credentials";
 constexpr std::string_view kTlsVersions = "TLS10|TLS11|TLS12|TLS13";
 constexpr Field kTlsFields[] = {
     {"ca"},
     {"ca_file"},
-    {"ca_ref"},
+    without_manager("ca_ref"),
     {"cert"},
     {"cert_file"},
-    {"cert_ref"},
+    without_manager("cert_ref"),
     {"key", secret},
     {"key_file"},
-    {"key_ref"},
+    without_manager("key_ref"),
     {"server_name"},
     {"insecure_skip_verify", boolean},
     {"min_version", string, nullptr, kTlsVersions},
@@ -58,7 +64,7 @@ constexpr Field kTlsFields[] = {
 };
 
 constexpr Field kBasicAuthFields[] = {
-    {"username"}, {"username_file"}, {"username_ref"}, {"password", secret}, {"password_file"}, {"password_ref"},
+    {"username"}, {"username_file"}, without_manager("username_ref"), {"password", secret}, {"password_file"}, without_manager("password_ref"),
 };
 constexpr Section kBasicAuthSection{"basic_auth", kBasicAuthFields};
 
@@ -66,7 +72,7 @@ constexpr Field kAuthorizationFields[] = {
     {"type"},
     {"credentials", secret},
     {"credentials_file"},
-    {"credentials_ref"},
+    without_manager("credentials_ref"),
 };
 constexpr Section kAuthorizationSection{"authorization", kAuthorizationFields};
 
@@ -104,13 +110,13 @@ constexpr Field kOAuth2Fields[] = {
     {"client_id"},
     {"client_secret", secret},
     {"client_secret_file"},
-    {"client_secret_ref"},
+    without_manager("client_secret_ref"),
     {"client_certificate_key_id"},
     {"client_certificate_key", secret},
     {"client_certificate_key_file"},
-    {"client_certificate_key_ref"},
+    without_manager("client_certificate_key_ref"),
     {"signature_algorithm"},
-    {"grant_type"},
+    {"grant_type", string, nullptr, "", kOtherGrant, "client_credentials", /*refused=*/true},
     {"iss"},
     {"audience"},
     {"claims", string_map},
@@ -220,24 +226,18 @@ std::optional<Error> check_http_client(const YamlNode& node, SchemaChecker& chec
 }
 
 constexpr Field kHttpClientFields[] = {
-    {"basic_auth", section, &kBasicAuthSection, "",
-     "is not supported yet: requests are sent without it, and targets that ask for it will refuse them"},
-    {"authorization", section, &kAuthorizationSection, "",
-     "is not supported yet: requests are sent without it, and targets that ask for it will refuse them"},
-    {"oauth2", section, &kOAuth2Section, "",
-     "is not supported yet: requests are sent without it, and targets that ask for it will refuse them"},
-    {"bearer_token", secret, nullptr, "",
-     "is not supported yet: requests are sent without it, and targets that ask for it will refuse them"},
-    {"bearer_token_file", string, nullptr, "",
-     "is not supported yet: requests are sent without it, and targets that ask for it will refuse them"},
-    {"tls_config", section, &kTlsSection, "",
-     "is not supported yet: the certificates of https targets are checked against the system's authorities"},
-    {"follow_redirects", boolean, nullptr, "", "is not supported yet: redirects are always followed", "true"},
+    {"basic_auth", section, &kBasicAuthSection},
+    {"authorization", section, &kAuthorizationSection},
+    {"oauth2", section, &kOAuth2Section},
+    {"bearer_token", secret},
+    {"bearer_token_file"},
+    {"tls_config", section, &kTlsSection},
+    {"follow_redirects", boolean},
     {"enable_http2", boolean},
-    {"http_headers", section_map, &kHeaderSection, "", "is not supported yet: requests are sent without these headers"},
-    {"proxy_url", url, nullptr, "", "is not supported yet: targets are asked directly"},
+    {"http_headers", section_map, &kHeaderSection},
+    {"proxy_url", url},
     {"no_proxy"},
-    {"proxy_from_environment", boolean, nullptr, "", "is not supported yet: targets are asked directly"},
+    {"proxy_from_environment", boolean},
     {"proxy_connect_header", secret_list_map},
 };
 

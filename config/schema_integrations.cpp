@@ -207,7 +207,7 @@ constexpr Field kExemplarFields[] = {{"max_exemplars", integer}};
 constexpr Section kExemplars{"exemplars", kExemplarFields};
 constexpr Field kStorageFields[] = {
     {"tsdb", section, &kTsdb},
-    {"exemplars", section, &kExemplars, "", "is not supported yet: exemplars are not stored"},
+    {"exemplars", section, &kExemplars},
 };
 
 Failure check_tracing(const YamlNode& node, SchemaChecker& checker) {

@@ -13,6 +13,7 @@
 namespace pipit {
 namespace {
 
+/// In the order of ScrapeProtocol.
 constexpr std::array<std::string_view, 5> kProtocols = {
     "OpenMetricsText0.0.1", "OpenMetricsText1.0.0", "PrometheusProto", "PrometheusText0.0.4", "PrometheusText1.0.0"};
 
@@ -31,6 +32,11 @@ std::uint64_t count_or(const YamlNode& node, std::string_view key, std::uint64_t
 const YamlNode& at_key(const YamlNode& node, std::string_view key) {
   const YamlNode* value = node.find(key);
   return value == nullptr ? node : *value;
+}
+
+/// REQUIRES: it is one of kProtocols.
+ScrapeProtocol protocol_of(std::string_view protocol) {
+  return static_cast<ScrapeProtocol>(std::find(kProtocols.begin(), kProtocols.end(), protocol) - kProtocols.begin());
 }
 
 std::optional<std::string> invalid_protocol(std::string_view protocol) {
@@ -63,6 +69,21 @@ std::optional<Error> check_protocols(const YamlNode& node, const SchemaChecker& 
   return std::nullopt;
 }
 
+std::vector<ScrapeProtocol> read_protocols(const YamlNode& node) {
+  std::vector<ScrapeProtocol> protocols;
+  const YamlNode* list = node.find("scrape_protocols");
+  if (list == nullptr) return protocols;
+  for (const YamlNodePtr& item : list->items) protocols.push_back(protocol_of(item->text));
+  return protocols;
+}
+
+NameEscaping read_escaping(std::string_view text, bool legacy) {
+  if (text == "underscores") return NameEscaping::underscores;
+  if (text == "dots") return NameEscaping::dots;
+  if (text == "values") return NameEscaping::values;
+  return text.empty() && legacy ? NameEscaping::underscores : NameEscaping::allow_utf8;
+}
+
 void read_limits(const YamlNode& node, const ScrapeDefaults& defaults, ScrapeConfig& config) {
   config.body_size_limit = size_or(node, "body_size_limit", defaults.body_size_limit);
   config.sample_limit = count_or(node, "sample_limit", defaults.sample_limit);
@@ -70,6 +91,7 @@ void read_limits(const YamlNode& node, const ScrapeDefaults& defaults, ScrapeCon
   config.label_limit = count_or(node, "label_limit", defaults.label_limit);
   config.label_name_length_limit = count_or(node, "label_name_length_limit", defaults.label_name_length_limit);
   config.label_value_length_limit = count_or(node, "label_value_length_limit", defaults.label_value_length_limit);
+  config.keep_dropped_targets = count_or(node, "keep_dropped_targets", defaults.keep_dropped_targets);
 }
 
 std::optional<Error> read_times(const YamlNode& node, const ScrapeDefaults& defaults, const SchemaChecker& checker,
@@ -159,9 +181,13 @@ Result<ScrapeDefaults> build_scrape_defaults(const YamlNode* global, const Schem
   defaults.label_limit = count_or(node, "label_limit", 0);
   defaults.label_name_length_limit = count_or(node, "label_name_length_limit", 0);
   defaults.label_value_length_limit = count_or(node, "label_value_length_limit", 0);
+  defaults.keep_dropped_targets = count_or(node, "keep_dropped_targets", 0);
+  defaults.extra_scrape_metrics = boolean_or(node, "extra_scrape_metrics", false);
+  defaults.scrape_failure_log_file = checker.path_of(node.text_of("scrape_failure_log_file"));
   defaults.legacy_names = node.text_of("metric_name_validation_scheme") == "legacy";
   defaults.escaping_scheme = node.text_of("metric_name_escaping_scheme");
   if (auto error = check_protocols(node, checker, "global config")) return *error;
+  defaults.scrape_protocols = read_protocols(node);
   return defaults;
 }
 
@@ -178,10 +204,17 @@ Result<ScrapeConfig> build_scrape_config(const YamlNode& node, const ScrapeDefau
       return checker.fail(at_key(node, "fallback_scrape_protocol"),
                           "invalid fallback_scrape_protocol for " + where + ": " + *fault);
     }
+    config.fallback_scrape_protocol = protocol_of(node.text_of("fallback_scrape_protocol"));
   }
+  config.scrape_protocols = read_protocols(node);
+  if (config.scrape_protocols.empty()) config.scrape_protocols = defaults.scrape_protocols;
   const std::string_view scheme = node.text_of("metric_name_validation_scheme");
   const bool legacy = scheme.empty() ? defaults.legacy_names : scheme == "legacy";
   if (auto error = check_names(node, defaults, checker, legacy)) return *error;
+  config.legacy_names = legacy;
+  const std::string_view escaping = node.text_of("metric_name_escaping_scheme");
+  const bool inherits = escaping.empty() && scheme.empty();
+  config.name_escaping = read_escaping(inherits ? std::string_view(defaults.escaping_scheme) : escaping, legacy);
 
   if (node.has_text("metrics_path")) config.metrics_path = node.text_of("metrics_path");
   if (node.has_text("scheme")) config.scheme = node.text_of("scheme");
@@ -191,7 +224,12 @@ Result<ScrapeConfig> build_scrape_config(const YamlNode& node, const ScrapeDefau
   config.enable_compression = boolean_or(node, "enable_compression", true);
   read_limits(node, defaults, config);
   read_params(node, config);
+  config.extra_scrape_metrics = boolean_or(node, "extra_scrape_metrics", defaults.extra_scrape_metrics);
+  config.scrape_failure_log_file = checker.path_of(node.text_of("scrape_failure_log_file"));
+  if (config.scrape_failure_log_file.empty()) config.scrape_failure_log_file = defaults.scrape_failure_log_file;
+  config.http_client = build_http_client_config(node, checker);
   config.static_configs = read_target_groups(node);
+  config.discoveries = build_discovery_configs(node, checker);
   auto relabels = build_relabel_configs(node.find("relabel_configs"), checker, legacy);
   if (!relabels.ok()) return relabels.error();
   config.relabel_configs = std::move(*relabels);

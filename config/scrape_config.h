@@ -19,6 +19,10 @@ struct ScrapeDefaults {
   std::uint64_t label_limit = 0;
   std::uint64_t label_name_length_limit = 0;
   std::uint64_t label_value_length_limit = 0;
+  std::uint64_t keep_dropped_targets = 0;
+  bool extra_scrape_metrics = false;
+  std::string scrape_failure_log_file;
+  std::vector<ScrapeProtocol> scrape_protocols;
   bool legacy_names = false;    ///< metric_name_validation_scheme
   std::string escaping_scheme;  ///< metric_name_escaping_scheme; "" follows the names
 };

@@ -1,6 +1,7 @@
 #include "scrape/bucket_labels.h"
 
 #include "model/number.h"
+#include "scrape/openmetrics.h"
 
 namespace pipit {
 
@@ -16,9 +17,14 @@ MetricType FamilyTypes::before(std::size_t sample) {
     lines_.clear();
     SeriesText series;
     PageFault fault;
-    scan_series(text + line.begin, text + page_.text.size(), lines_, series, fault);
+    const char* const end = text + page_.text.size();
+    if (page_.format == PageFormat::text) {
+      scan_series(text + line.begin, end, lines_, series, fault);
+    } else {
+      scan_openmetrics_series(text + line.begin, end, lines_, series, fault);
+    }
     for (const MetadataLine& comment : lines_) {
-      if (comment.is_type) type_ = comment.type;
+      if (comment.kind == MetadataLine::Kind::type) type_ = comment.type;
     }
   }
   return type_;

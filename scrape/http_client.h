@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "config/http_client_config.h"
 #include "model/result.h"
 #include "scrape/page_buffer.h"
 #include "scrape/target.h"
@@ -15,15 +16,21 @@ class io_context;
 
 namespace pipit {
 
+class HttpAccess;
+
 struct FetchRequest {
   const HttpUrl* url = nullptr;
   std::shared_ptr<const std::string> headers;  ///< lines that end with CRLF, without Host
   std::uint64_t body_limit = 0;                ///< bytes, also after unpacking
   std::chrono::milliseconds timeout{0};        ///< for all of it: look-up, connecting, redirects, the last byte
+  std::shared_ptr<HttpAccess> access;          ///< null: no credentials, no proxy, the system's authorities
+  std::shared_ptr<const std::string> form;     ///< sent by POST; null: GET
 };
 
 struct FetchResult {
   Status status;                ///< of HTTP too: only 200 is ok
+  unsigned http_status = 0;     ///< 0: no answer
+  std::string content_type;     ///< as sent, shortened
   PageBuffer body;              ///< unpacked, ends with a newline unless empty; give it back to the pool
   std::size_t transferred = 0;  ///< bytes of the body as they came
 };
@@ -32,7 +39,8 @@ struct FetchResult {
 class HttpFetcher {
  public:
   virtual ~HttpFetcher() = default;
-  /// Calls `done` once, later, on the thread of the io_context. Follows up to ten redirects.
+  /// Calls `done` once, later, on the thread of the io_context. Follows up to ten redirects, unless it is a POST or the
+  /// access says not to.
   /// REQUIRES: no fetch is running; `request` and its URL live until `done` or `cancel`.
   virtual void fetch(const FetchRequest& request, std::function<void(FetchResult)> done) = 0;
   /// Ends a running fetch without calling `done`, and closes the connection.
@@ -46,6 +54,9 @@ class HttpClient {
   HttpClient(boost::asio::io_context& io, PageBufferPool& pages);
   ~HttpClient();
   std::shared_ptr<HttpFetcher> fetcher();
+  /// How requests with these options are made; null when the options are the defaults.
+  std::shared_ptr<HttpAccess> access(const HttpClientConfig& config);
+  PageBufferPool& pages();
 
   struct Shared;
 

@@ -22,6 +22,8 @@ class LayoutBlock {
  public:
   std::span<const LayoutLine> lines() const { return {storage_.get(), line_count_}; }
   const char* text() const { return reinterpret_cast<const char*>(storage_.get() + line_count_); }
+  /// Of the lines; the same wherever they are the same.
+  std::uint64_t hash() const { return hash_; }
   std::size_t bytes() const { return sizeof(*this) + size_ * sizeof(LayoutLine); }
 
  private:

@@ -32,7 +32,7 @@ class Resolver {
 
  private:
   struct State;
-  std::shared_ptr<State> state_;  ///< shared with the threads, which may outlive the resolver in a blocking call
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace pipit

@@ -55,24 +55,41 @@ inline const char* read_exact_decimal(const char* p, double& value) {
   return p;
 }
 
+/// What follows the value of an OpenMetrics sample behind a `#`. The view points into the page.
+struct ExemplarText {
+  std::string_view labels;  ///< with their braces
+  double value = 0;
+  TimestampMs time = 0;  ///< meaningless unless has_time
+  bool has_time = false;
+};
+
 /// What follows the series in a line of a page.
 struct SampleTail {
   double value = 0;
   TimestampMs time = 0;  ///< meaningless unless has_time
   bool has_time = false;
+  bool has_exemplar = false;
+  ExemplarText exemplar;  ///< meaningless unless has_exemplar
 };
 
 /// Reads the rest of a line from behind the series: blanks, value, optional timestamp, newline. Returns the start of
 /// the next line, or null with `fault` filled. REQUIRES: a newline at or after p.
 const char* parse_sample_tail(const char* p, SampleTail& tail, PageFault& fault);
 
-/// `parse_sample_tail` with the common case, a short decimal and the end of the line, inline.
+/// The common case, a short decimal and the end of the line, inline. Returns the start of the next line, or null when
+/// it is anything else.
+inline const char* read_plain_tail(const char* p, SampleTail& tail) {
+  const char* end = read_exact_decimal(p, tail.value);
+  if (end == nullptr || *end != '\n') return nullptr;
+  tail.has_time = false;
+  tail.has_exemplar = false;
+  return end + 1;
+}
+
+/// `parse_sample_tail` with the common case inline.
 inline const char* read_sample_tail(const char* p, SampleTail& tail, PageFault& fault) {
-  if (const char* end = read_exact_decimal(p, tail.value); end != nullptr && *end == '\n') {
-    tail.has_time = false;
-    return end + 1;
-  }
-  return parse_sample_tail(p, tail, fault);
+  const char* next = read_plain_tail(p, tail);
+  return next != nullptr ? next : parse_sample_tail(p, tail, fault);
 }
 
 }  // namespace pipit

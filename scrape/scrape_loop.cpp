@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "model/number.h"
+#include "scrape/failure_log.h"
+#include "scrape/page_format.h"
 #include "telemetry/log.h"
 
 namespace pipit {
@@ -43,13 +45,14 @@ ScrapeLoop::~ScrapeLoop() = default;
 void ScrapeLoop::prepare_request() {
   auto headers = std::make_shared<std::string>();
   *headers += "User-Agent: " + job_->user_agent + "\r\n";
-  *headers +=
-      "Accept: text/plain;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.5,*/*;q=0.1\r\n";
+  *headers += "Accept: " + accept_header(*job_->config) + "\r\n";
   if (job_->config->enable_compression) *headers += "Accept-Encoding: gzip\r\n";
   const double timeout_seconds = static_cast<double>(target_.timeout) / 1000;
   *headers += "X-Prometheus-Scrape-Timeout-Seconds: " + format_float_g(timeout_seconds) + "\r\n";
   request_.headers = std::move(headers);
   request_.url = &target_.url;
+  request_.access = job_->access;
+  writer_.set_timeout(target_.timeout);
   request_.body_limit = job_->body_limit;
 }
 
@@ -113,8 +116,17 @@ void ScrapeLoop::finish(FetchResult result) {
   if (stopped_) return;
   ScrapeMetrics& metrics = context_.writers.metrics;
   metrics.body_bytes.add(static_cast<double>(result.transferred));
+  PageFormat format = PageFormat::text;
+  if (result.status.ok()) {
+    auto found = page_format(result.content_type, job_->config->fallback_scrape_protocol);
+    if (found.ok()) {
+      format = *found;
+    } else {
+      result.status = found.error();
+    }
+  }
   double duration = 0;
-  Status status = writer_.write(result.status, result.body.view(), time_, [this, &duration] {
+  Status status = writer_.write(result.status, result.body.view(), format, time_, [this, &duration] {
     duration = seconds_since(started_);
     return duration;
   });
@@ -129,7 +141,9 @@ void ScrapeLoop::finish(FetchResult result) {
       log_debug("Scrape failed",
                 {{"scrape_pool", job_->config->job_name}, {"target", target_.url.text}, {"err", error}});
     }
+    if (!error.empty() && job_->failure_log) job_->failure_log->add(job_->config->job_name, target_.url.text, error);
     last_error_ = std::move(error);
+    last_warning_ = status.ok() ? writer_.warning() : std::string();
     last_duration_ = duration;
     last_scrape_ = time_;
   }
@@ -143,6 +157,7 @@ TargetStatus ScrapeLoop::status() const {
   status.scrape_pool = job_->config->job_name;
   status.scrape_url = target_.url.text;
   status.last_error = last_error_;
+  status.last_warning = last_warning_;
   status.last_scrape = last_scrape_;
   status.last_scrape_duration = last_duration_;
   status.health = health_;

@@ -14,6 +14,8 @@
 
 namespace pipit {
 
+class FailureLog;
+
 /// What the loops of all targets share.
 struct LoopContext {
   boost::asio::io_context& io;
@@ -27,6 +29,8 @@ struct LoopContext {
 struct JobSettings {
   std::shared_ptr<const ScrapeConfig> config;  ///< without its static_configs
   std::string forced_error;                    ///< every scrape fails with it, as when target_limit is exceeded
+  std::shared_ptr<HttpAccess> access;          ///< null: plain requests
+  std::shared_ptr<FailureLog> failure_log;     ///< null: none
   std::string user_agent;
   std::uint64_t body_limit = 0;
 };
@@ -45,6 +49,10 @@ class ScrapeLoop : public std::enable_shared_from_this<ScrapeLoop> {
 
   /// REQUIRES: status_mutex is held.
   TargetStatus status() const;
+
+  Labels labels() const { return target_.public_labels(); }
+  /// What the target served last.
+  const SeriesCache& page() const { return writer_.cache(); }
 
  private:
   struct Timer;
@@ -71,6 +79,7 @@ class ScrapeLoop : public std::enable_shared_from_this<ScrapeLoop> {
   // Guarded by status_mutex.
   TargetHealth health_ = TargetHealth::unknown;
   std::string last_error_;
+  std::string last_warning_;
   double last_duration_ = 0;
   TimestampMs last_scrape_ = 0;
 };

@@ -19,6 +19,9 @@ ScrapeMetrics::ScrapeMetrics(MetricsRegistry& registry)
                                      "Samples refused because they are beyond retention or too far in the future.")),
       sample_limit_exceeded(
           registry.counter("pipit_scrape_sample_limit_exceeded_total", "Scrapes refused because of sample_limit.")),
+      faults_of_meaning(registry.counter("pipit_scrape_openmetrics_faults_total",
+                                         "Faults of meaning in OpenMetrics pages that were stored all the same, "
+                                         "counted when a page's lines change.")),
       syncs(registry.counter("pipit_scrape_syncs_total", "Times that a configuration's targets were put in place.")),
       cached_series(registry.gauge("pipit_scrape_cached_series", "Series whose lines the scraper remembers.")),
       cache_bytes(registry.gauge("pipit_scrape_cache_bytes", "Memory of the remembered lines that targets share.")),

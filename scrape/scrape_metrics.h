@@ -18,6 +18,7 @@ struct ScrapeMetrics {
   Counter& too_old;
   Counter& out_of_bounds;
   Counter& sample_limit_exceeded;
+  Counter& faults_of_meaning;
   Counter& syncs;
   Gauge& cached_series;
   Gauge& cache_bytes;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "scrape/openmetrics.h"
 #include "scrape/sample_value.h"
 
 namespace pipit {
@@ -83,8 +84,8 @@ void shrink_vector(std::vector<T>& v) {
   if (v.capacity() > kKeptElements) std::vector<T>().swap(v);
 }
 
-/// Whether a value may follow this byte without a doubt about where the series ends: `a.5` is a series `a`, but the same
-/// bytes before the value are not `a` when `a7` follows.
+/// Whether a value may follow this byte without a doubt about where the series ends: `a.5` is a series `a`, but the
+/// same bytes before the value are not `a` when `a7` follows.
 bool is_set_off(char last) { return last == ' ' || last == '\t' || last == '}'; }
 
 }  // namespace
@@ -100,6 +101,7 @@ void ScrapedPage::clear() {
   refs.clear();
   times.clear();
   fresh.clear();
+  exemplars.clear();
   metadata.clear();
   refs_changed = false;
   reordered_ = false;
@@ -113,6 +115,7 @@ void ScrapedPage::shrink() {
   shrink_vector(refs);
   shrink_vector(times);
   shrink_vector(fresh);
+  shrink_vector(exemplars);
   shrink_vector(metadata);
   shrink_vector(seen_);
   shrink_vector(index_);
@@ -159,15 +162,47 @@ std::size_t find_line(std::string_view series, const std::vector<std::uint32_t>&
   return lines.size();
 }
 
+// What differs between the formats, for SeriesCache::read_as.
+
+struct TextSyntax {
+  static constexpr bool kHasExemplars = false;
+  static constexpr bool kEndsWithEof = false;
+  static bool scan(const char* p, const char* end, std::vector<MetadataLine>& metadata, SeriesText& series,
+                   PageFault& fault) {
+    return scan_series(p, end, metadata, series, fault);
+  }
+  static const char* value(const char* p) {
+    while (*p == ' ' || *p == '\t') ++p;
+    return p;
+  }
+  static const char* tail(const char* p, const char*, SampleTail& tail, PageFault& fault) {
+    return read_sample_tail(p, tail, fault);
+  }
+};
+
+struct OpenMetricsSyntax {
+  static constexpr bool kHasExemplars = true;
+  static constexpr bool kEndsWithEof = true;
+  static bool scan(const char* p, const char* end, std::vector<MetadataLine>& metadata, SeriesText& series,
+                   PageFault& fault) {
+    return scan_openmetrics_series(p, end, metadata, series, fault);
+  }
+  static const char* value(const char* p) { return p + 1; }
+  static const char* tail(const char* p, const char* end, SampleTail& tail, PageFault& fault) {
+    const char* next = read_plain_tail(p, tail);
+    return next != nullptr ? next : parse_openmetrics_tail(p, end, tail, fault);
+  }
+};
+
 }  // namespace
 
-bool SeriesCache::read(std::string_view text, ScrapedPage& page, PageFault& fault) const {
-  page.clear();
-  page.text = text;
+template <class Syntax>
+bool SeriesCache::read_as(std::string_view text, ScrapedPage& page, PageFault& fault) const {
   const char* const begin = text.data();
   const char* const end = begin + text.size();
   const char* p = begin;
   LayoutCursor cursor(blocks_);
+  if (page.format != format_) cursor.seek(refs_.size(), blocks_.data());  // the same bytes would mean something else
   SampleTail tail;
   auto offset = [begin](const char* at) { return static_cast<std::uint32_t>(at - begin); };
   while (p != end) {
@@ -177,7 +212,7 @@ bool SeriesCache::read(std::string_view text, ScrapedPage& page, PageFault& faul
       const LayoutLine& line = cursor.line();
       if (static_cast<std::size_t>(end - p) > line.length && std::memcmp(p, cursor.text(), line.length) == 0 &&
           is_set_off(p[line.length - 1])) {
-        next = read_sample_tail(p + line.length, tail, fault);
+        next = Syntax::tail(p + line.length, end, tail, fault);
       }
       if (next != nullptr) {
         page.lines.push_back({offset(p), offset(p) + line.series, offset(p) + line.length});
@@ -188,16 +223,15 @@ bool SeriesCache::read(std::string_view text, ScrapedPage& page, PageFault& faul
       }
     }
     if (next == nullptr) {
-      if (cursor.at_end() && std::string_view(p, end) == tail_) {
+      if (cursor.at_end() && page.format == format_ && std::string_view(p, end) == tail_) {
         page.same_tail_ = true;
         break;
       }
       SeriesText series;
-      if (!scan_series(p, end, page.metadata, series, fault)) return false;
+      if (!Syntax::scan(p, end, page.metadata, series, fault)) return false;
       if (series.begin == nullptr) break;
-      const char* value = series.end;
-      while (*value == ' ' || *value == '\t') ++value;
-      next = read_sample_tail(value, tail, fault);
+      const char* value = Syntax::value(series.end);
+      next = Syntax::tail(value, end, tail, fault);
       if (next == nullptr) return false;
       page.lines.push_back({offset(p), offset(series.begin), offset(value)});
       if (!page.reordered_) start_reordered(page);
@@ -214,12 +248,24 @@ bool SeriesCache::read(std::string_view text, ScrapedPage& page, PageFault& faul
       if (page.times.empty()) page.times.assign(page.values.size(), ScrapedPage::kNoTime);
       page.times.push_back(tail.has_time ? tail.time : ScrapedPage::kNoTime);
     }
+    if (Syntax::kHasExemplars && tail.has_exemplar) {
+      page.exemplars.push_back({static_cast<std::uint32_t>(page.values.size()), tail.exemplar});
+    }
     page.values.push_back(tail.value);
     page.refs.push_back(ref);
     p = next;
   }
-  if (p == end) page.same_tail_ = tail_.empty();
-  return true;
+  if (p != end) return true;
+  page.same_tail_ = tail_.empty();
+  return !Syntax::kEndsWithEof || fail_without_eof(end, fault);
+}
+
+bool SeriesCache::read(std::string_view text, PageFormat format, ScrapedPage& page, PageFault& fault) const {
+  page.clear();
+  page.text = text;
+  page.format = format;
+  return format == PageFormat::text ? read_as<TextSyntax>(text, page, fault)
+                                    : read_as<OpenMetricsSyntax>(text, page, fault);
 }
 
 void SeriesCache::vanished(const ScrapedPage& page, std::vector<SeriesRef>& refs) const {
@@ -243,19 +289,36 @@ void SeriesCache::vanished(const ScrapedPage& page, std::vector<SeriesRef>& refs
   std::erase_if(refs, [&](SeriesRef) { return present[i++]; });
 }
 
-void SeriesCache::commit(const ScrapedPage& page, bool track_explicit) {
+bool SeriesCache::commit(const ScrapedPage& page, bool track_explicit) {
   orphans_ = {};
-  if (page.reordered_ || page.matched_ < refs_.size() || !page.same_tail_) {
+  format_ = page.format;
+  const bool changed = page.reordered_ || page.matched_ < refs_.size() || !page.same_tail_;
+  if (changed) {
     rebuild(page);
   } else if (page.refs_changed) {
     std::copy(page.refs.begin(), page.refs.end(), refs_.begin());
   }
   if (track_explicit || page.times.empty()) {
     explicit_.clear();
-    return;
+    return changed;
   }
   explicit_.resize(page.times.size());
   for (std::size_t i = 0; i < page.times.size(); ++i) explicit_[i] = page.times[i] != ScrapedPage::kNoTime;
+  return changed;
+}
+
+void SeriesCache::visit_comments(
+    const std::function<bool(std::uint64_t block, std::string_view comments)>& visit) const {
+  for (const auto& block : blocks_) {
+    const char* text = block->text();
+    // A hash of 0 would be a target's own.
+    const std::uint64_t id = std::max<std::uint64_t>(1, block->hash());
+    for (const LayoutLine& line : block->lines()) {
+      if (line.series > 0 && !visit(id, {text, line.series})) break;
+      text += line.length;
+    }
+  }
+  if (!tail_.empty()) visit(0, tail_);
 }
 
 void SeriesCache::rebuild(const ScrapedPage& page) {

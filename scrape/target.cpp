@@ -6,6 +6,7 @@
 
 #include "model/duration.h"
 #include "model/relabel.h"
+#include "scrape/url_encoding.h"
 
 namespace pipit {
 namespace {
@@ -18,43 +19,6 @@ constexpr std::string_view kTimeout = "__scrape_timeout__";
 constexpr std::string_view kParamPrefix = "__param_";
 constexpr std::string_view kMetaPrefix = "__meta_";
 constexpr std::string_view kReservedPrefix = "__";
-
-bool is_alnum(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-
-void append_percent(std::string& out, char c) {
-  constexpr char kHex[] = "0123456789ABCDEF";
-  auto byte = static_cast<unsigned char>(c);
-  out += '%';
-  out += kHex[byte >> 4];
-  out += kHex[byte & 15];
-}
-
-/// As Go's url.QueryEscape.
-void append_query_escaped(std::string& out, std::string_view text) {
-  for (char c : text) {
-    if (is_alnum(c) || c == '-' || c == '_' || c == '.' || c == '~') {
-      out += c;
-    } else if (c == ' ') {
-      out += '+';
-    } else {
-      append_percent(out, c);
-    }
-  }
-}
-
-/// As Go prints url.URL.Path.
-std::string escape_path(std::string_view path) {
-  std::string out;
-  if (path.empty() || path.front() != '/') out += '/';
-  for (char c : path) {
-    if (is_alnum(c) || std::string_view("-_.~$&+,/:;=@!'()*").find(c) != std::string_view::npos) {
-      out += c;
-    } else {
-      append_percent(out, c);
-    }
-  }
-  return out;
-}
 
 /// The query of a target: the configured parameters with the labels `__param_<name>` in place of their first values.
 std::string encode_params(const ScrapeConfig& config, const Labels& labels) {
@@ -196,13 +160,18 @@ Result<HttpUrl> parse_http_url(const std::string& text) {
   rest = rest.substr(0, rest.find('#'));
   auto path = std::min(rest.find_first_of("/?"), rest.size());
   url.authority = rest.substr(0, path);
-  if (url.authority.find('@') != std::string::npos) return bad_data("user and password in a URL are not supported");
+  url.text = text;
+  if (const std::size_t at = url.authority.rfind('@'); at != std::string::npos) {
+    url.user_info = percent_decoded(std::string_view(url.authority).substr(0, at));
+    const std::size_t colon = url.authority.find(':');
+    if (colon < at) url.text.replace(text.find("://") + 3 + colon + 1, at - colon - 1, "xxxxx");
+    url.authority.erase(0, at + 1);
+  }
   if (Status parsed = parse_authority(url.authority, url.endpoint); !parsed) {
-    return bad_data(parsed.error().message + " in \"" + text + "\"");
+    return bad_data(parsed.error().message + " in \"" + url.text + "\"");
   }
   url.path = rest.substr(path);
   if (!url.path.starts_with('/')) url.path.insert(0, "/");
-  url.text = text;
   return url;
 }
 
@@ -238,21 +207,29 @@ std::uint64_t Target::hash() const {
 }
 
 TargetSet build_targets(const ScrapeConfig& config) {
+  const std::vector<TargetGroup>* const lists[] = {&config.static_configs};
+  return build_targets(config, lists);
+}
+
+TargetSet build_targets(const ScrapeConfig& config, std::span<const std::vector<TargetGroup>* const> lists) {
   TargetSet set;
   std::unordered_set<std::uint64_t> known;
-  for (const TargetGroup& group : config.static_configs) {
-    for (const std::string& address : group.targets) {
-      Target target;
-      target.discovered = discovered_labels(config, group, address);
-      target.labels = target.discovered;
-      if (!relabel(target.labels, config.relabel_configs)) {
-        set.dropped.push_back(target.discovered);
-      } else if (Status finished = finish_target(config, target); !finished) {
-        set.errors.push_back(finished.error().message);
-        set.dropped.push_back(target.discovered);
-      } else if (known.insert(target.hash()).second) {
-        set.active.push_back(std::move(target));
-      }
+  const auto add = [&](const TargetGroup& group, const std::string& address) {
+    Target target;
+    target.discovered = discovered_labels(config, group, address);
+    target.labels = target.discovered;
+    if (!relabel(target.labels, config.relabel_configs)) {
+      set.dropped.push_back(std::move(target.discovered));
+    } else if (Status finished = finish_target(config, target); !finished) {
+      set.errors.push_back(finished.error().message);
+      set.dropped.push_back(std::move(target.discovered));
+    } else if (known.insert(target.hash()).second) {
+      set.active.push_back(std::move(target));
+    }
+  };
+  for (const std::vector<TargetGroup>* groups : lists) {
+    for (const TargetGroup& group : *groups) {
+      for (const std::string& address : group.targets) add(group, address);
     }
   }
   return set;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,18 +16,20 @@ struct Endpoint {
   bool tls = false;
   std::string host;  ///< name or address, an IPv6 address without brackets
   std::uint16_t port = 80;
+  std::string socket_path;  ///< of a unix socket, which then takes the place of host and port
   bool operator==(const Endpoint&) const = default;
 };
 
 /// A parsed http or https URL.
 struct HttpUrl {
   Endpoint endpoint;
-  std::string authority;  ///< as written, for the Host header
+  std::string authority;  ///< as written, without user and password, for the Host header
   std::string path;       ///< with the query, starts with '/'
-  std::string text;       ///< the whole URL
+  std::string text;       ///< the whole URL, the password as xxxxx
+  std::string user_info;  ///< "user:password", decoded; "" when the URL has none
 };
 
-/// Parses an absolute http or https URL. User and password in it are not taken.
+/// Parses an absolute http or https URL.
 Result<HttpUrl> parse_http_url(const std::string& text);
 /// `location`, absolute or relative, as seen from `base`. Dot segments stay as they are.
 Result<HttpUrl> resolve_location(const HttpUrl& base, const std::string& location);
@@ -53,7 +56,10 @@ struct TargetSet {
   std::vector<std::string> errors;  ///< what was wrong with the latter
 };
 
-/// Applies labels, defaults and relabelling as Prometheus does (scrape/target.go, PopulateLabels).
+/// The targets of a job's static groups. Applies labels, defaults and relabelling as Prometheus does (scrape/target.go,
+/// PopulateLabels).
 TargetSet build_targets(const ScrapeConfig& config);
+/// The same of the groups of several lists in place of the static ones.
+TargetSet build_targets(const ScrapeConfig& config, std::span<const std::vector<TargetGroup>* const> lists);
 
 }  // namespace pipit

@@ -6,13 +6,23 @@
 #include "model/duration.h"
 #include "model/relabel.h"
 #include "scrape/bucket_labels.h"
+#include "scrape/openmetrics.h"
+#include "scrape/openmetrics_judge.h"
+#include "scrape/target_metadata.h"
 #include "telemetry/log.h"
 
 namespace pipit {
 namespace {
 
-constexpr std::string_view kReportNames[] = {"up", "scrape_duration_seconds", "scrape_samples_scraped",
-                                             "scrape_samples_post_metric_relabeling", "scrape_series_added"};
+/// The last three only with `extra_scrape_metrics`.
+constexpr std::string_view kReportNames[] = {"up",
+                                             "scrape_duration_seconds",
+                                             "scrape_samples_scraped",
+                                             "scrape_samples_post_metric_relabeling",
+                                             "scrape_series_added",
+                                             "scrape_timeout_seconds",
+                                             "scrape_sample_limit",
+                                             "scrape_body_size_bytes"};
 /// Timestamps further ahead of now than this are refused (Prometheus, scrape/scrape.go, maxAheadTime).
 constexpr DurationMs kMostAhead = DurationMs{10} * 60'000;
 
@@ -26,7 +36,7 @@ bool same_steps(const std::vector<RelabelConfig>& a, const std::vector<RelabelCo
 
 /// Whether both make the same series of the same page.
 bool same_series(const ScrapeConfig& a, const ScrapeConfig& b) {
-  return a.honor_labels == b.honor_labels && a.label_limit == b.label_limit &&
+  return a.honor_labels == b.honor_labels && a.legacy_names == b.legacy_names && a.label_limit == b.label_limit &&
          a.label_name_length_limit == b.label_name_length_limit &&
          a.label_value_length_limit == b.label_value_length_limit &&
          same_steps(a.metric_relabel_configs, b.metric_relabel_configs);
@@ -94,7 +104,7 @@ void TargetWriter::reconfigure(std::shared_ptr<const ScrapeConfig> config) {
   config_ = std::move(config);
 }
 
-Status TargetWriter::write(const Status& fetched, std::string_view text, TimestampMs time,
+Status TargetWriter::write(const Status& fetched, std::string_view text, PageFormat format, TimestampMs time,
                            const std::function<double()>& seconds) {
   context_.refs.clear();
   context_.values.clear();
@@ -103,7 +113,8 @@ Status TargetWriter::write(const Status& fetched, std::string_view text, Timesta
   context_.stale.clear();
   out_of_bounds_ = 0;
   Report report;
-  Status status = fetched.ok() ? read(text, report) : fetched;
+  report.body_bytes = text.size();
+  Status status = fetched.ok() ? read(text, format, report) : fetched;
   if (status.ok()) {
     collect_samples(time);
     if (live_) cache_.vanished(context_.page, context_.stale);
@@ -111,6 +122,9 @@ Status TargetWriter::write(const Status& fetched, std::string_view text, Timesta
     cache_.live(context_.stale);
   }
   page_samples_ = context_.refs.size();
+  for (std::size_t i = report_size(); i < kReportSeries; ++i) {  // of a configuration that is gone
+    if (report_refs_[i] != kNoSeries) context_.stale.push_back(std::exchange(report_refs_[i], kNoSeries));
+  }
   collect_stale(time);
   Status appended = collect_report(status.ok(), report, seconds(), time);
   if (appended.ok()) appended = append();
@@ -119,10 +133,12 @@ Status TargetWriter::write(const Status& fetched, std::string_view text, Timesta
   live_ = status.ok();
   if (status.ok()) {
     const auto before = static_cast<double>(cache_.size());
-    cache_.commit(context_.page, config_->track_timestamps_staleness);
+    const bool changed = cache_.commit(context_.page, config_->track_timestamps_staleness);
     context_.metrics.cached_series.add(static_cast<double>(cache_.size()) - before);
     context_.metrics.cache_bytes.set(static_cast<double>(context_.layouts.bytes()));
     set_metadata();
+    add_exemplars(time);
+    if (changed) judge();
   }
   context_.page.shrink();
   return status;
@@ -134,7 +150,9 @@ void TargetWriter::write_end(TimestampMs time) {
   context_.times.clear();
   context_.stale.clear();
   if (live_) cache_.live(context_.stale);
-  if (reported_) context_.stale.insert(context_.stale.end(), report_refs_.begin(), report_refs_.end());
+  for (const SeriesRef ref : report_refs_) {
+    if (reported_ && ref != kNoSeries) context_.stale.push_back(ref);
+  }
   live_ = false;
   reported_ = false;
   if (context_.stale.empty()) return;
@@ -144,10 +162,10 @@ void TargetWriter::write_end(TimestampMs time) {
   if (!appended) log_warn("Stale markers were not stored", {{"target", name_}, {"err", appended.error()}});
 }
 
-Status TargetWriter::read(std::string_view text, Report& report) {
+Status TargetWriter::read(std::string_view text, PageFormat format, Report& report) {
   ScrapedPage& page = context_.page;
   PageFault fault;
-  if (!cache_.read(text, page, fault)) return bad_data(describe_fault(fault, text));
+  if (!cache_.read(text, format, page, fault)) return bad_data(describe_fault(fault, text));
   if (!config_->honor_timestamps) page.times.clear();
   report.scraped = page.refs.size();
   context_.metrics.samples.add(static_cast<double>(report.scraped));
@@ -195,8 +213,12 @@ Result<std::optional<Labels>> TargetWriter::labels_of(std::string_view series, M
   Labels labels = merge_labels(std::move(exposed), labels_, config_->honor_labels);
   if (!relabel(labels, config_->metric_relabel_configs) || labels.empty()) return std::optional<Labels>();
   if (labels.metric_name().empty()) return bad_data("missing metric name (__name__ label)");
+  if (config_->legacy_names && !is_legacy_metric_name(labels.metric_name())) {
+    return bad_data("invalid metric name or label names: " + labels.to_string());
+  }
   for (const Label& label : labels) {
-    if (!is_valid_utf8(label.name) || !is_valid_utf8(label.value)) {
+    if (!is_valid_utf8(label.name) || !is_valid_utf8(label.value) ||
+        (config_->legacy_names && !is_legacy_label_name(label.name))) {
       return bad_data("invalid metric name or label names: " + labels.to_string());
     }
   }
@@ -227,20 +249,46 @@ Status TargetWriter::check_limits(const Labels& labels) const {
 void TargetWriter::set_metadata() {
   const auto& lines = context_.page.metadata;
   for (std::size_t i = 0; i < lines.size();) {
-    Metadata metadata;
-    const std::string_view raw_name = lines[i].metric;
-    for (; i < lines.size() && lines[i].metric == raw_name; ++i) {
-      if (lines[i].is_type) {
-        metadata.type = lines[i].type;
-      } else {
-        metadata.help = unescape_text(lines[i].help, false);
-      }
-    }
-    if (Status set = context_.appender.set_metadata(unescape_text(raw_name, true), metadata); !set) {
-      log_warn("Metadata was not stored", {{"target", name_}, {"metric", raw_name}, {"err", set.error()}});
+    const FamilyMetadata family = join_metadata(lines, context_.page.format, i);
+    if (Status set = context_.appender.set_metadata(family.metric, family.metadata); !set) {
+      log_warn("Metadata was not stored", {{"target", name_}, {"metric", family.metric}, {"err", set.error()}});
       return;
     }
   }
+}
+
+void TargetWriter::add_exemplars(TimestampMs time) {
+  const ScrapedPage& page = context_.page;
+  if (page.exemplars.empty() || context_.exemplars == nullptr || !context_.exemplars->enabled()) return;
+  FamilyTypes types(page);
+  for (const ScrapedPage::Exemplar& found : page.exemplars) {
+    const std::uint32_t i = found.sample;
+    if (page.refs[i] == kDroppedSeries) continue;
+    Exemplar exemplar{parse_exemplar_labels(found.text.labels), found.text.value, time, found.text.has_time};
+    if (found.text.has_time) {
+      exemplar.time = found.text.time;
+    } else if (!page.times.empty() && page.times[i] != ScrapedPage::kNoTime) {
+      exemplar.time = page.times[i];
+    }
+    const auto series_labels = [&] {
+      auto labels = labels_of(page.series_text(i), types.before(i));
+      return labels.ok() && labels->has_value() ? **std::move(labels) : Labels();
+    };
+    context_.exemplars->add(page.refs[i], series_labels, std::move(exemplar));
+  }
+}
+
+void TargetWriter::judge() {
+  meaning_ = {};
+  // A page of this size takes too long, as others wait meanwhile.
+  constexpr std::size_t kLargestJudged = 2u << 20;
+  const ScrapedPage& page = context_.page;
+  if (page.format != PageFormat::openmetrics || page.text.size() > kLargestJudged) return;
+  const PageJudgement judgement = judge_openmetrics(page.text);
+  if (judgement.meaning_count == 0) return;
+  context_.metrics.faults_of_meaning.add(static_cast<double>(judgement.meaning_count));
+  meaning_ = "not as OpenMetrics demands: " + describe_fault(judgement.meaning.front(), page.text);
+  if (judgement.meaning_count > 1) meaning_ += ", and " + std::to_string(judgement.meaning_count - 1) + " more";
 }
 
 void TargetWriter::collect_samples(TimestampMs time) {
@@ -279,9 +327,15 @@ void TargetWriter::collect_stale(TimestampMs time) {
 }
 
 Status TargetWriter::collect_report(bool up, const Report& report, double seconds, TimestampMs time) {
-  const double values[kReportSeries] = {up ? 1.0 : 0.0, seconds, static_cast<double>(report.scraped),
-                                        static_cast<double>(report.kept), static_cast<double>(report.added)};
-  for (std::size_t i = 0; i < kReportSeries; ++i) {
+  const double values[kReportSeries] = {up ? 1.0 : 0.0,
+                                        seconds,
+                                        static_cast<double>(report.scraped),
+                                        static_cast<double>(report.kept),
+                                        static_cast<double>(report.added),
+                                        static_cast<double>(timeout_) / 1000,
+                                        static_cast<double>(config_->sample_limit),
+                                        static_cast<double>(report.body_bytes)};
+  for (std::size_t i = 0; i < report_size(); ++i) {
     if (report_refs_[i] == kNoSeries) {
       auto ref = context_.appender.series(
           merge_labels({{std::string(kMetricName), std::string(kReportNames[i])}}, labels_, false));
@@ -312,7 +366,7 @@ Status TargetWriter::append_unknown(const std::vector<std::uint32_t>& unknown, A
   std::vector<double> values;
   std::vector<TimestampMs> times;
   ScrapedPage& page = context_.page;
-  const std::size_t report_begin = context_.refs.size() - kReportSeries;
+  const std::size_t report_begin = context_.refs.size() - report_size();
   FamilyTypes types(page);
   for (std::uint32_t i : unknown) {
     SeriesRef ref = kNoSeries;
@@ -350,8 +404,12 @@ void TargetWriter::count_refused(const AppendReport& report) {
   const std::uint32_t out_of_bounds = report.out_of_bounds + out_of_bounds_;
   if (report.refused() + out_of_bounds_ == 0) {
     refusing_ = false;
+    refused_ = {};
     return;
   }
+  refused_ = "samples were refused: " + std::to_string(report.duplicates) + " with another value for a time, " +
+             std::to_string(report.out_of_order) + " out of order, " + std::to_string(report.too_old) + " too old, " +
+             std::to_string(out_of_bounds) + " out of bounds";
   context_.metrics.duplicates.add(report.duplicates);
   context_.metrics.out_of_order.add(report.out_of_order);
   context_.metrics.too_old.add(report.too_old);

@@ -13,6 +13,7 @@
 #include "scrape/scrape_metrics.h"
 #include "scrape/series_cache.h"
 #include "storage/appender.h"
+#include "storage/exemplar_store.h"
 
 namespace pipit {
 
@@ -21,6 +22,7 @@ struct WriterContext {
   WriterContext(Appender& store, MetricsRegistry& registry) : appender(store), metrics(registry) {}
 
   Appender& appender;
+  ExemplarStore* exemplars = nullptr;  ///< may be null: exemplars are not stored
   ScrapeMetrics metrics;
   LayoutPool layouts;
   // Of the page that is being written.
@@ -42,28 +44,39 @@ class TargetWriter {
 
   /// Takes the job's new configuration from the next page on.
   void reconfigure(std::shared_ptr<const ScrapeConfig> config);
+  /// What `scrape_timeout_seconds` says of the target.
+  void set_timeout(DurationMs timeout) { timeout_ = timeout; }
 
   /// Stores what a scrape brought as one batch: the page's samples, stale markers of series that ended, and the
   /// report (`up` and others). `fetched` is how the request went; `seconds` is asked for the duration once the page is
   /// read. Returns why the scrape counts as failed, if it does.
-  Status write(const Status& fetched, std::string_view page, TimestampMs time, const std::function<double()>& seconds);
+  Status write(const Status& fetched, std::string_view page, PageFormat format, TimestampMs time,
+               const std::function<double()>& seconds);
 
   /// Ends all series of the target, reports included.
   void write_end(TimestampMs time);
+
+  /// What was wrong with the page before though it was stored: samples that were refused, or faults of meaning. Or "".
+  const std::string& warning() const { return refused_.empty() ? meaning_ : refused_; }
+  /// The page before.
+  const SeriesCache& cache() const { return cache_; }
 
  private:
   struct Report {
     std::size_t scraped = 0;
     std::size_t kept = 0;
     std::size_t added = 0;
+    std::size_t body_bytes = 0;
   };
 
-  Status read(std::string_view text, Report& report);
+  Status read(std::string_view text, PageFormat format, Report& report);
   Status resolve_fresh(Report& report);
   /// The labels of a series on the page, or nothing when metric relabelling drops it. `family` is its type there.
   Result<std::optional<Labels>> labels_of(std::string_view series, MetricType family) const;
   Status check_limits(const Labels& labels) const;
   void set_metadata();
+  void add_exemplars(TimestampMs time);
+  void judge();
   void collect_samples(TimestampMs time);
   void collect_stale(TimestampMs time);
   Status collect_report(bool up, const Report& report, double seconds, TimestampMs time);
@@ -72,7 +85,8 @@ class TargetWriter {
   Status append_unknown(const std::vector<std::uint32_t>& unknown, AppendReport& total);
   void count_refused(const AppendReport& report);
 
-  static constexpr std::size_t kReportSeries = 5;
+  static constexpr std::size_t kReportSeries = 8;
+  std::size_t report_size() const { return config_->extra_scrape_metrics ? kReportSeries : kReportSeries - 3; }
 
   WriterContext& context_;
   std::shared_ptr<const ScrapeConfig> config_;
@@ -80,10 +94,13 @@ class TargetWriter {
   std::string name_;
   SeriesCache cache_;
   std::array<SeriesRef, kReportSeries> report_refs_{};
+  DurationMs timeout_ = 0;
   std::size_t page_samples_ = 0;  ///< of the batch; stale markers and the report follow
   std::uint32_t out_of_bounds_ = 0;
   bool live_ = false;  ///< the series of the page before have no stale marker yet
   bool reported_ = false;
+  std::string refused_;    ///< of the page before
+  std::string meaning_;    ///< of the last page with another layout
   bool refusing_ = false;  ///< the last page had refused samples, which the log knows
 };
 

@@ -18,12 +18,14 @@ struct PageFault {
 /// "line 12: what". REQUIRES: fault.at lies in `page` or at its end.
 std::string describe_fault(const PageFault& fault, std::string_view page);
 
-/// A HELP or TYPE line; the views point into the page.
+/// A HELP, TYPE or UNIT line; the views point into the page.
 struct MetadataLine {
+  enum class Kind { help, type, unit };
+
   std::string_view metric;  ///< without quotes, escapes still in place
-  bool is_type = false;
+  Kind kind = Kind::help;
   MetricType type = MetricType::unknown;
-  std::string_view help;  ///< escapes still in place
+  std::string_view text;  ///< the help, escapes still in place, or the unit
 };
 
 /// Undoes `\\` and `\n` (and `\"` when `quotes`); other backslashes stay as they are, as in Prometheus.

@@ -5,7 +5,9 @@
 #include <memory>
 #include <string>
 
+#include "config/http_client_config.h"
 #include "model/result.h"
+#include "scrape/secret_file.h"
 
 namespace pipit {
 
@@ -35,14 +37,27 @@ class TlsSession {
   std::unique_ptr<SSL, Free> ssl_;
 };
 
-/// What the TLS connections of all targets share: the system's certificate authorities. Not thread-safe.
+/// What the TLS connections of targets with the same `tls_config` share: authorities and certificates. Files are read
+/// again when they have changed. Not thread-safe.
 class TlsContext {
  public:
-  /// A client session that checks the server's certificate for `host`, a name or an address.
-  /// Errors: internal when OpenSSL can't be set up.
+  explicit TlsContext(TlsConfig config = {});
+
+  /// A client session that checks the server's certificate for `host`, a name or an address, or for the configured
+  /// server name. Errors: unavailable when a file can't be read or used, internal when OpenSSL can't be set up.
   Result<std::unique_ptr<TlsSession>> connect(int socket, const std::string& host);
 
+  /// Reads what the configuration names, as the first connection would.
+  Status load();
+
  private:
+  Status add_authorities(SSL_CTX& context);
+  Status add_certificate(SSL_CTX& context);
+
+  TlsConfig config_;
+  Secret authorities_;
+  Secret certificate_;
+  Secret key_;
   struct Free {
     void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
   };

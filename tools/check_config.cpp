@@ -5,6 +5,9 @@
 
 #include "config/config.h"
 #include "config/suggestion.h"
+#include "tools/check_discovery.h"
+#include "tools/check_metrics.h"
+#include "tools/named_files.h"
 #include "tools/subcommands.h"
 
 namespace pipit {
@@ -15,8 +18,11 @@ constexpr int kWrongUsage = 2;
 
 constexpr const char* kUsage =
     "usage: pipit check config FILE...\n"
+    "       pipit check discovery FILE JOB        (pipit check discovery --help says more)\n"
+    "       pipit check metrics [OPTIONS] < PAGE  (pipit check metrics --help says more)\n"
     "\n"
-    "Reads each configuration as `pipit serve` would and says whether it loads. - reads standard input.\n"
+    "Reads each configuration as `pipit serve` would and says whether it loads, with all files that it names: other\n"
+    "jobs, rules, secrets, certificates and lists of targets. - reads standard input.\n"
     "\n"
     "exit codes: 0 all load, 1 one is refused (its error is on standard error), 2 wrong usage\n";
 
@@ -41,15 +47,20 @@ bool check_file(const std::string& file) {
     std::fprintf(stderr, "%s: FAILED: %s\n", name.c_str(), config.error().message.c_str());
     return false;
   }
+  NamedFileFaults named = check_named_files(*config);
+  for (const std::string& error : named.errors) std::fprintf(stderr, "%s: FAILED: %s\n", name.c_str(), error.c_str());
+  if (!named.errors.empty()) return false;
   std::size_t targets = 0;
   for (const ScrapeConfig& job : config->scrape_configs) {
     for (const TargetGroup& group : job.static_configs) targets += group.targets.size();
   }
   std::string line =
       name + ": SUCCESS: " + counted(config->scrape_configs.size(), "job") + ", " + counted(targets, "target");
-  if (!config->warnings.empty()) line += ", " + counted(config->warnings.size(), "warning");
+  const std::size_t warnings = config->warnings.size() + named.warnings.size();
+  if (warnings > 0) line += ", " + counted(warnings, "warning");
   std::printf("%s\n", line.c_str());
   for (const ConfigWarning& warning : config->warnings) std::printf("  warning: %s\n", warning.message.c_str());
+  for (const std::string& warning : named.warnings) std::printf("  warning: %s\n", warning.c_str());
   return true;
 }
 
@@ -63,12 +74,15 @@ int run_check(int argc, char** argv) {
   };
   for (const std::string& word : words) {
     if (word != "--help" && word != "-h") continue;
-    std::fputs(kUsage, stdout);
+    const bool discovery = words.front() == "discovery";
+    std::fputs(words.front() == "metrics" ? kCheckMetricsUsage : discovery ? kCheckDiscoveryUsage : kUsage, stdout);
     return 0;
   }
   if (words.empty()) return wrong_usage("say what to check");
+  if (words.front() == "discovery") return check_discovery({words.begin() + 1, words.end()});
+  if (words.front() == "metrics") return check_metrics({words.begin() + 1, words.end()});
   if (words.front() != "config") {
-    static constexpr std::string_view kChecks[] = {"config"};
+    static constexpr std::string_view kChecks[] = {"config", "discovery", "metrics"};
     return wrong_usage("unknown check \"" + words.front() + "\"" + suggestion(words.front(), kChecks));
   }
   if (words.size() == 1) return wrong_usage("name a configuration file, or - for standard input");

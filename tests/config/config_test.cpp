@@ -9,6 +9,7 @@
 #include <string>
 
 #include "config/byte_size.h"
+#include "config/target_groups.h"
 
 namespace pipit {
 namespace {
@@ -217,19 +218,121 @@ alerting:
   - basic_auth: {username: a, password: b}
     static_configs: [{targets: [localhost:9093]}]
 remote_write: [{url: http://a/b, tls_config: {}}]
-scrape_configs:
-- job_name: a
-  basic_auth: {username: a, password: b}
-  dns_sd_configs: [{names: [x.y]}]
 )yaml"),
               ElementsAre("test.yml:2: global.query_log_file is not supported yet: queries are not logged",
                           "test.yml:3: rule_files is not supported yet: rules are not evaluated",
                           "test.yml:4: alerting is not supported yet: no alerts are sent",
-                          "test.yml:8: remote_write is not supported yet: no samples are sent",
-                          "test.yml:11: basic_auth is not supported yet: requests are sent without it, and targets "
-                          "that ask for it will refuse them",
-                          "test.yml:12: dns_sd_configs is not supported yet: its targets are not discovered and not "
-                          "scraped"));
+                          "test.yml:8: remote_write is not supported yet: no samples are sent"));
+}
+
+TEST(Config, DiscoveryThatIsNotBuiltIsRefusedByNameAndLineAfterAllOtherFaults) {
+  const char* const unbuilt = R"yaml(scrape_configs:
+- job_name: a
+  consul_sd_configs: [{server: 'consul:8500'}]
+  ec2_sd_configs: [{region: x}]
+  gce_sd_configs: []
+)yaml";
+  EXPECT_EQ(error_of(unbuilt),
+            "test.yml:3:3: consul_sd_configs is not supported yet: its targets could not be scraped\n"
+            "test.yml:4:3: ec2_sd_configs is not supported yet: its targets could not be scraped");
+  EXPECT_EQ(error_of(std::string(unbuilt) + "- job_name: a\n"),
+            "test.yml:6:13: found multiple scrape configs with job name \"a\", first found in test.yml:2");
+  EXPECT_EQ(error_of("scrape_configs: [{job_name: a, tls_config: {ca_ref: x}}]"),
+            "test.yml:1:45: tls_config.ca_ref is not supported: there is no secret manager to ask");
+}
+
+TEST(Config, TheOptionsOfRequestsAreRead) {
+  const auto parsed = parse_config(R"yaml(
+scrape_configs:
+- job_name: a
+  basic_auth: {username: me, password_file: pw}
+  tls_config: {ca_file: /etc/ca.pem, cert: C, key: K, server_name: s, insecure_skip_verify: true, min_version: TLS13}
+  proxy_url: http://proxy:3128
+  no_proxy: a,b
+  proxy_connect_header: {X-P: [one, two]}
+  follow_redirects: false
+  http_headers: {X-A: {values: [v], secrets: [s], files: [f]}}
+- job_name: b
+  bearer_token_file: token
+  oauth2:
+- job_name: c
+  oauth2: {client_id: i, client_secret_file: s, token_url: http://t, scopes: [x], endpoint_params: {p: q}}
+)yaml",
+                                   "etc/test.yml");
+  ASSERT_TRUE(parsed.ok()) << parsed.error().message;
+  const HttpClientConfig& a = parsed->scrape_configs[0].http_client;
+  EXPECT_EQ(a.basic_auth->username.text, "me");
+  EXPECT_EQ(a.basic_auth->password.file, "etc/pw") << "paths start at the configuration's folder";
+  EXPECT_EQ(a.tls.ca.file, "/etc/ca.pem");
+  EXPECT_EQ(a.tls.certificate.text, "C");
+  EXPECT_EQ(a.tls.key.text, "K");
+  EXPECT_TRUE(a.tls.insecure_skip_verify);
+  EXPECT_EQ(a.tls.min_version, TlsVersion::tls13);
+  EXPECT_EQ(a.proxy.url, "http://proxy:3128");
+  EXPECT_EQ(a.proxy.no_proxy, "a,b");
+  EXPECT_EQ(a.proxy.connect_headers.front().second, (std::vector<std::string>{"one", "two"}));
+  EXPECT_FALSE(a.follow_redirects);
+  EXPECT_EQ(a.headers.front().values, (std::vector<std::string>{"v", "s"}));
+  EXPECT_EQ(a.headers.front().files, (std::vector<std::string>{"etc/f"}));
+  const HttpClientConfig& b = parsed->scrape_configs[1].http_client;
+  EXPECT_EQ(b.authorization->type, "Bearer");
+  EXPECT_EQ(b.authorization->credentials.file, "etc/token");
+  EXPECT_FALSE(b.oauth2.has_value());
+  const HttpClientConfig& c = parsed->scrape_configs[2].http_client;
+  EXPECT_EQ(c.oauth2->client_secret.file, "etc/s");
+  EXPECT_EQ(c.oauth2->endpoint_params.front().second, "q");
+  EXPECT_EQ(load("scrape_configs: [{job_name: a}]").scrape_configs[0].http_client, HttpClientConfig());
+}
+
+TEST(Config, DiscoveriesAreReadWithPrometheusDefaults) {
+  const Config config = load(R"yaml(
+scrape_configs:
+- job_name: a
+  dns_sd_configs: [{names: [x.y], type: mx, port: 25}]
+  file_sd_configs: [{files: ['t/*.json'], refresh_interval: 10s}]
+  http_sd_configs: [{url: 'http://x/y', basic_auth: {username: u}}]
+  docker_sd_configs: [{host: 'unix:///d.sock', filters: [{name: label, values: [a, b]}], match_first_network: false}]
+)yaml");
+  const auto& found = config.scrape_configs.front().discoveries;
+  ASSERT_EQ(found.size(), 4u);
+  const auto& dns = std::get<DnsDiscoveryConfig>(found[0]);
+  EXPECT_EQ(dns.type, DnsRecordType::mx);
+  EXPECT_EQ(dns.port, 25);
+  EXPECT_EQ(dns.refresh_interval, 30'000);
+  const auto& file = std::get<FileDiscoveryConfig>(found[1]);
+  EXPECT_EQ(file.files, (std::vector<std::string>{"t/*.json"}));
+  EXPECT_EQ(file.refresh_interval, 10'000);
+  const auto& http = std::get<HttpDiscoveryConfig>(found[2]);
+  EXPECT_EQ(http.http_client.basic_auth->username.text, "u");
+  EXPECT_EQ(http.refresh_interval, 60'000);
+  const auto& docker = std::get<DockerDiscoveryConfig>(found[3]);
+  EXPECT_EQ(docker.port, 80);
+  EXPECT_EQ(docker.host_networking_host, "localhost");
+  EXPECT_EQ(docker.filters.front().second, (std::vector<std::string>{"a", "b"}));
+  EXPECT_FALSE(docker.match_first_network);
+}
+
+TEST(TargetGroups, JsonAndYamlSayTheSame) {
+  const auto json = parse_json_target_groups(R"([{"targets": ["a:1"], "labels": {"x": "y"}}, {"targets": []}])", "t");
+  const auto yaml = parse_yaml_target_groups("- targets: ['a:1']\n  labels: {x: y}\n- targets: []\n", "t");
+  ASSERT_TRUE(json.ok());
+  ASSERT_TRUE(yaml.ok());
+  EXPECT_EQ(*json, *yaml);
+  ASSERT_EQ(json->size(), 2u);
+  EXPECT_EQ(json->front().labels.get("x"), "y");
+}
+
+TEST(TargetGroups, WhatIsNotAListOfGroupsIsRefused) {
+  for (const char* text :
+       {"", "{}", "[1]", "[null]", R"([{"targets": "a"}])", R"([{"targets": [1]}])", R"([{"x": []}])",
+        R"([{"labels": {"a": 1}}])", R"([{"labels": {"": "a"}}])", R"([{"labels": []}])", "[{}"}) {
+    EXPECT_FALSE(parse_json_target_groups(text, "t").ok()) << text;
+  }
+  for (const char* text : {"a: b", "- 1", "-\n", "- targets: a", "- x: []", "- labels: [a]", "- [", "a"}) {
+    EXPECT_FALSE(parse_yaml_target_groups(text, "t").ok()) << text;
+  }
+  EXPECT_TRUE(parse_json_target_groups("null", "t").ok());
+  EXPECT_TRUE(parse_yaml_target_groups("", "t").ok());
 }
 
 TEST(Config, WhatAsksForNothingNeedsNoWarning) {
@@ -283,7 +386,7 @@ scrape_configs:
   http_headers: {X-Key: {secrets: [second-secret], values: [shown]}}
   proxy_url: http://user:third-secret@proxy:3128
   proxy_connect_header: {X-Proxy: [fourth-secret]}
-  consul_sd_configs: [{server: 'consul:8500', token: fifth-secret}]
+  http_sd_configs: [{url: 'http://x/y', authorization: {credentials: fifth-secret}}]
 - job_name: b
   oauth2: {client_id: id, client_secret: &s sixth-secret, token_url: http://a/b, tls_config: {key: *s, cert: c}}
 )yaml")

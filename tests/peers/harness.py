@@ -28,7 +28,8 @@ PR_SET_PDEATHSIG = 1
 
 def peer(name):
     """The path of a program from a Debian package, as tools/setup unpacks it or as it is installed."""
-    path = shutil.which(name, path=f"{REPOSITORY}/build/peers/usr/bin:{os.environ.get('PATH', '')}:/usr/bin")
+    unpacked = f"{REPOSITORY}/build/peers/usr"
+    path = shutil.which(name, path=f"{unpacked}/bin:{unpacked}/sbin:{os.environ.get('PATH', '')}:/usr/bin")
     assert path, f"{name} is missing; run tools/setup test"
     return path
 

@@ -65,9 +65,9 @@ TEST_F(HttpTest, ConnectsAgainWhenTheServerClosed) {
 
 TEST_F(HttpTest, TakesBodiesInEveryShape) {
   const std::string chunked =
-      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4;x=y\r\na 1\n\r\n6\r\nb 2\nc "
+      "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n4;x=y\r\na 1\n\r\n6\r\nb 2\nc "
       "\r\n2\r\n3\n\r\n0\r\nTrailer: x\r\n\r\n";
-  const std::string until_close = "HTTP/1.0 200 OK\r\n\r\na 1\nb 2\nc 3";
+  const std::string until_close = "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\na 1\nb 2\nc 3";
   const std::string packed = PageServer::ok(gzip("a 1\n") + gzip("b 2\nc 3"), "Content-Encoding: gzip\r\n");
   const std::string after_continue = "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + PageServer::ok("a 1\nb 2\nc 3\n");
   int shape = 0;
@@ -87,7 +87,7 @@ TEST_F(HttpTest, TakesBodiesInEveryShape) {
 }
 
 TEST_F(HttpTest, TakesAnAnswerByteByByte) {
-  const std::string answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\na 1\n\r\n0\r\n\r\n";
+  const std::string answer = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n4\r\na 1\n\r\n0\r\n\r\n";
   server = std::make_unique<PageServer>([&](const std::string&, PageServer::Peer& peer) {
     for (char c : answer) {
       if (!peer.send({&c, 1})) return false;
@@ -132,10 +132,14 @@ TEST_F(HttpTest, RefusesBadAnswersWithTheReason) {
        "Get \"{url}\": body size limit exceeded"},
       {"unknown encoding", PageServer::ok("a 1\n", "Content-Encoding: br\r\n"), false,
        "unsupported Content-Encoding \"br\""},
-      {"another format",
+      {"OpenMetrics without an end",
        "HTTP/1.1 200 OK\r\nContent-Type: application/openmetrics-text; version=1.0.0\r\n"
        "Content-Length: 4\r\n\r\na 1\n",
-       false, "unsupported Content-Type \"application/openmetrics-text; version=1.0.0\", expected text/plain"},
+       false, "line 2: data does not end with # EOF"},
+      {"no format", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\na 1\n", false,
+       "non-compliant scrape target sending blank Content-Type and no fallback_scrape_protocol specified for target"},
+      {"another format", "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 4\r\n\r\na 1\n", false,
+       "received unsupported Content-Type \"text/html\" and no fallback_scrape_protocol specified for target"},
       {"invalid UTF-8", PageServer::ok("a 1\nb{c=\"\xff\"} 1\n"), false,
        "line 2: invalid UTF-8 in label value, got \"\\\"\\xff\\\"} 1\""},
       {"a web page", PageServer::ok("<!DOCTYPE html>\n"), false,

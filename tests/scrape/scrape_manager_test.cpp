@@ -1,6 +1,10 @@
 #include "scrape/scrape_manager.h"
 
+#include <unistd.h>
+
 #include <atomic>
+#include <filesystem>
+#include <fstream>
 #include <mutex>
 
 #include "tests/scrape/scrape_fixture.h"
@@ -388,6 +392,82 @@ TEST_F(ScrapeManagerTest, AFullDiskFailsTheScrapeAndNoMore) {
   EXPECT_TRUE(wait_for([&] { return has("a", 2); }));
   EXPECT_TRUE(is_stale("b"));
   manager.reset();
+}
+
+TEST_F(ScrapeManagerTest, ExtraMetricsAreStoredAndEndWhenTheyAreNoLongerAskedFor) {
+  PageServer server([](const std::string&, PageServer::Peer& peer) { return peer.send(PageServer::ok("a 1\n")); });
+  auto config = job(server.address());
+  config.extra_scrape_metrics = true;
+  config.sample_limit = 7;
+  apply({config});
+  ASSERT_TRUE(wait_for([&] { return count("scrape_body_size_bytes") >= 2; }));
+  EXPECT_TRUE(has("scrape_timeout_seconds", static_cast<double>(kInterval) / 1000));
+  EXPECT_TRUE(has("scrape_sample_limit", 7));
+  EXPECT_TRUE(has("scrape_body_size_bytes", 4));
+  config.extra_scrape_metrics = false;
+  apply({config});
+  EXPECT_TRUE(wait_for([&] { return is_stale("scrape_body_size_bytes") && is_stale("scrape_timeout_seconds"); }));
+  EXPECT_FALSE(is_stale("up"));
+}
+
+TEST_F(ScrapeManagerTest, FailedScrapesAreLoggedToTheJobsFile) {
+  const auto path = std::filesystem::temp_directory_path() / ("pipit_failures_" + std::to_string(getpid()));
+  PageServer server([](const std::string&, PageServer::Peer& peer) {
+    return peer.send("HTTP/1.1 500 Broken \"here\"\r\nContent-Length: 0\r\n\r\n");
+  });
+  auto config = job(server.address());
+  config.scrape_failure_log_file = path.string();
+  apply({config});
+  std::string line;
+  EXPECT_TRUE(wait_for([&] {
+    std::ifstream file(path);
+    return static_cast<bool>(std::getline(file, line));
+  }));
+  const std::string rest =
+      "\"level\":\"ERROR\",\"msg\":\"server returned HTTP status 500 Broken \\\"here\\\"\",\"job_name\":"
+      "\"test\",\"target\":\"http://" +
+      server.address() + "/metrics\"}";
+  EXPECT_TRUE(line.ends_with(rest)) << line;
+  manager.reset();
+  std::filesystem::remove(path);
+}
+
+TEST_F(ScrapeManagerTest, DroppedTargetsAreCountedAndAFewKept) {
+  auto config = job("127.0.0.1:1");
+  config.static_configs = {{{"a:1", "b:1", "c:1"}, {}}};
+  RelabelConfig drop;
+  drop.action = RelabelAction::drop;
+  drop.regex = Regex::compile("").value();
+  config.relabel_configs = {drop};
+  config.keep_dropped_targets = 2;
+  apply({config});
+  EXPECT_TRUE(manager->active_targets().empty());
+  EXPECT_EQ(manager->dropped_targets().size(), 2U);
+  EXPECT_EQ(manager->dropped_target_counts().at("test"), 3U);
+}
+
+TEST_F(ScrapeManagerTest, DiscoveredTargetsComeAndGoAndTheOthersGoOn) {
+  const auto path = std::filesystem::temp_directory_path() / ("pipit_targets_" + std::to_string(getpid()) + ".json");
+  PageServer server([](const std::string&, PageServer::Peer& peer) { return peer.send(PageServer::ok("a 1\n")); });
+  const std::string one = R"({"targets": [")" + server.address() + R"("], "labels": {"who": "one"}})";
+  const std::string two = R"({"targets": [")" + server.address() + R"("], "labels": {"who": "two"}})";
+  std::ofstream(path) << "[" << one << "]";
+  auto config = job("unused");
+  config.static_configs.clear();
+  config.discoveries = {FileDiscoveryConfig{{path.string()}}};
+  apply({config});
+  const std::string labels = "{instance=\"" + server.address() + "\", job=\"test\", who=";
+  ASSERT_TRUE(wait_for([&] { return count("a" + labels + "\"one\"}") >= 2; }));
+  std::ofstream(path) << "[" << one << "," << two << "]";
+  ASSERT_TRUE(wait_for([&] { return count("a" + labels + "\"two\"}") >= 2; }));
+  apply({config});
+  EXPECT_EQ(manager->active_targets().size(), 2U) << "a reload has what was found before, at once";
+  EXPECT_EQ(server.connections(), 2) << "each target kept its connection";
+  std::ofstream(path) << "[" << two << "]";
+  EXPECT_TRUE(wait_for([&] { return is_stale("up" + labels + "\"one\"}"); }));
+  EXPECT_FALSE(is_stale("up" + labels + "\"two\"}"));
+  manager.reset();
+  std::filesystem::remove(path);
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ class SeriesCacheTest : public ::testing::Test {
   std::string take(std::string page_text) {
     page_text_ = std::move(page_text);
     PageFault fault;
-    if (!cache_.read(page_text_, page_, fault)) return describe_fault(fault, page_text_);
+    if (!cache_.read(page_text_, PageFormat::text, page_, fault)) return describe_fault(fault, page_text_);
     std::string out;
     std::vector<bool> fresh(page_.refs.size());
     for (std::uint32_t i : page_.fresh) {
@@ -131,7 +131,7 @@ TEST_F(SeriesCacheTest, TargetsOfOneExporterShareTheirLines) {
     ScrapedPage scraped;
     PageFault fault;
     page += "own 1\n";
-    ASSERT_TRUE(other.read(page, scraped, fault));
+    ASSERT_TRUE(other.read(page, PageFormat::text, scraped, fault));
     other.commit(scraped, false);
     EXPECT_LT(pool_.bytes(), one + one / 8);
   }

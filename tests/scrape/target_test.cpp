@@ -143,7 +143,11 @@ TEST(Target, LocationsResolve) {
   }
   EXPECT_FALSE(resolve_location(base, "file:///etc/passwd").ok());
   EXPECT_FALSE(resolve_location(base, "http://a b/").ok());
-  EXPECT_FALSE(resolve_location(base, "http://user:pass@x/").ok());
+  const auto with_password = resolve_location(base, "http://us%40er:pa%3Ass@x/y");
+  ASSERT_TRUE(with_password.ok());
+  EXPECT_EQ(with_password->user_info, "us@er:pa:ss");
+  EXPECT_EQ(with_password->authority, "x");
+  EXPECT_EQ(with_password->text, "http://us%40er:xxxxx@x/y") << "passwords are not shown";
 }
 
 TEST(Schedule, SlotsAreMultiplesOfTheIntervalPlusTheOffset) {

@@ -21,7 +21,7 @@ std::string read_page(std::string page) {
   SeriesCache cache(pool);
   ScrapedPage scraped;
   PageFault fault;
-  if (!cache.read(page, scraped, fault)) return describe_fault(fault, page);
+  if (!cache.read(page, PageFormat::text, scraped, fault)) return describe_fault(fault, page);
   std::string out;
   for (std::size_t i = 0; i < scraped.values.size(); ++i) {
     out += Labels(parse_series(scraped.series_text(i))).to_string() + " " + format_float_g(scraped.values[i]);
@@ -123,12 +123,12 @@ TEST(TextFormat, KeepsMetadata) {
   LayoutPool pool;
   ScrapedPage scraped;
   PageFault fault;
-  ASSERT_TRUE(SeriesCache(pool).read(page, scraped, fault));
+  ASSERT_TRUE(SeriesCache(pool).read(page, PageFormat::text, scraped, fault));
   const auto& metadata = scraped.metadata;
   ASSERT_EQ(metadata.size(), 3U);
   EXPECT_EQ(metadata[0].metric, "a");
-  EXPECT_EQ(unescape_text(metadata[0].help, false), "two\nlines \\ \\\"x\\\" ");
-  EXPECT_TRUE(metadata[1].is_type);
+  EXPECT_EQ(unescape_text(metadata[0].text, false), "two\nlines \\ \\\"x\\\" ");
+  EXPECT_EQ(metadata[1].kind, MetadataLine::Kind::type);
   EXPECT_EQ(metadata[1].type, MetricType::counter);
   EXPECT_EQ(metadata[2].metric, "b.c");
   EXPECT_EQ(metadata[2].type, MetricType::unknown);

@@ -50,6 +50,7 @@ Outcome check(std::vector<std::string> words) {
 }
 
 TEST_F(ToolsFiles, CheckConfigCountsWhatLoadsAndShowsWarnings) {
+  write("a.yml", "groups: []\n");
   const std::string file = write("good.yml",
                                  "rule_files: [a.yml]\nscrape_configs:\n- job_name: a\n  static_configs:\n  - targets: "
                                  "['x:1', 'y:2']\n");

@@ -1,0 +1,212 @@
+#include "scrape/target_finder.h"
+
+#include <csignal>
+
+#include <algorithm>
+#include <atomic>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <future>
+#include <list>
+#include <thread>
+
+#include "scrape/blocking_calls.h"
+#include "scrape/discovery.h"
+#include "scrape/http_client.h"
+#include "telemetry/metrics.h"
+
+namespace pipit {
+namespace {
+
+/// Look-ups of names at the same time.
+constexpr std::size_t kMostBlockingCalls = 8;
+/// Updates of a job that come together are one; a discovery that flaps costs ten relabellings a second at most.
+constexpr std::chrono::milliseconds kSettleTime{100};
+
+bool has_discovery(const std::vector<std::shared_ptr<const ScrapeConfig>>& jobs) {
+  return std::any_of(jobs.begin(), jobs.end(), [](const auto& job) { return !job->discoveries.empty(); });
+}
+
+}  // namespace
+
+/// The thread and what lives on it.
+class TargetFinder::Thread {
+ public:
+  Thread(MetricsRegistry& metrics, std::string user_agent, std::function<void(FoundJob)> changed)
+      : changed_(std::move(changed)),
+        client_(io_, pages_),
+        calls_(io_, kMostBlockingCalls),
+        context_{io_, client_, calls_, metrics, std::move(user_agent)},
+        metrics_(metrics) {
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    thread_ = std::thread([this] { io_.run(); });
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  }
+
+  ~Thread() {
+    boost::asio::post(io_, [this] {
+      for (const auto& job : jobs_) job->end();
+      work_.reset();  // the thread ends once the canceled operations have said so
+    });
+    thread_.join();
+  }
+
+  void apply(std::vector<std::shared_ptr<const ScrapeConfig>> configs,
+             const std::function<void(std::vector<FoundJob>)>& all) {
+    std::promise<void> done;
+    boost::asio::post(io_, [&] {
+      reconfigure(std::move(configs));
+      std::vector<FoundJob> found;
+      for (const auto& job : jobs_) found.push_back(targets_of(*job));
+      all(std::move(found));
+      for (const auto& job : jobs_) start(*job);
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+
+  bool all_answered() const { return unanswered_ == 0; }
+
+ private:
+  struct Source {
+    DiscoveryConfig config;
+    std::shared_ptr<Discovery> discovery;
+    std::vector<TargetGroup> groups;
+    bool started = false;
+    bool answered = false;
+  };
+
+  struct Job {
+    explicit Job(boost::asio::io_context& io) : settle(io) {}
+    void end() {
+      settle.cancel();
+      for (Source& source : sources) source.discovery->stop();
+    }
+    std::shared_ptr<const ScrapeConfig> config;
+    std::list<Source> sources;  ///< a list, as their discoveries refer to them
+    boost::asio::steady_timer settle;
+    bool waits = false;
+  };
+
+  void reconfigure(std::vector<std::shared_ptr<const ScrapeConfig>> configs) {
+    const auto old = std::exchange(jobs_, {});
+    for (auto& config : configs) {
+      const auto known = std::find_if(old.begin(), old.end(),
+                                      [&](const auto& job) { return job->config->job_name == config->job_name; });
+      Job& job = *jobs_.emplace_back(std::make_shared<Job>(io_));
+      job.config = std::move(config);
+      for (const DiscoveryConfig& wanted : job.config->discoveries) {
+        if (known != old.end() && take_over(**known, wanted, job)) continue;
+        Source& source = job.sources.emplace_back();
+        source.config = wanted;
+        source.discovery = make_discovery(wanted, context_);
+        ++unanswered_;
+      }
+    }
+    for (const auto& job : old) {
+      for (const Source& source : job->sources) unanswered_ -= source.answered ? 0 : 1;
+      job->end();
+    }
+  }
+
+  /// Moves a running discovery of the same configuration to the job's successor.
+  static bool take_over(Job& from, const DiscoveryConfig& wanted, Job& to) {
+    const auto found = std::find_if(from.sources.begin(), from.sources.end(),
+                                    [&](const Source& source) { return source.config == wanted; });
+    if (found == from.sources.end()) return false;
+    to.sources.splice(to.sources.end(), from.sources, found);
+    return true;
+  }
+
+  void start(Job& job) {
+    for (Source& source : job.sources) {
+      if (std::exchange(source.started, true)) continue;
+      source.discovery->start([this, &source](std::vector<TargetGroup> groups) {
+        source.groups = std::move(groups);
+        if (!std::exchange(source.answered, true)) --unanswered_;
+        if (const auto owner = owner_of(source)) update_soon(owner);
+      });
+    }
+  }
+
+  std::shared_ptr<Job> owner_of(const Source& source) const {
+    for (const auto& job : jobs_) {
+      for (const Source& own : job->sources) {
+        if (&own == &source) return job;
+      }
+    }
+    return nullptr;
+  }
+
+  void update_soon(const std::shared_ptr<Job>& job) {
+    if (std::exchange(job->waits, true)) return;
+    job->settle.expires_after(kSettleTime);
+    job->settle.async_wait([this, weak = std::weak_ptr<Job>(job)](const boost::system::error_code& ec) {
+      const auto still_there = weak.lock();
+      if (ec || !still_there) return;
+      still_there->waits = false;
+      changed_(targets_of(*still_there));
+    });
+  }
+
+  FoundJob targets_of(const Job& job) const {
+    FoundJob found{job.config, {}};
+    std::vector<const std::vector<TargetGroup>*> groups = {&job.config->static_configs};
+    std::size_t discovered = 0;
+    for (const Source& source : job.sources) {
+      groups.push_back(&source.groups);
+      for (const TargetGroup& group : source.groups) discovered += group.targets.size();
+    }
+    found.targets = build_targets(*job.config, groups);
+    if (!job.sources.empty()) {
+      metrics_
+          .gauge("pipit_sd_discovered_targets", "Targets that discovery has found, before relabelling.",
+                 {{"scrape_job", job.config->job_name}})
+          .set(static_cast<double>(discovered));
+    }
+    return found;
+  }
+
+  std::function<void(FoundJob)> changed_;
+  boost::asio::io_context io_{1};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{io_.get_executor()};
+  PageBufferPool pages_;
+  HttpClient client_;
+  BlockingCalls calls_;
+  DiscoveryContext context_;
+  MetricsRegistry& metrics_;
+  std::vector<std::shared_ptr<Job>> jobs_;
+  std::atomic<int> unanswered_{0};
+  std::thread thread_;
+};
+
+TargetFinder::TargetFinder(MetricsRegistry& metrics, std::string user_agent, std::function<void(FoundJob)> changed)
+    : metrics_(metrics), user_agent_(std::move(user_agent)), changed_(std::move(changed)) {}
+TargetFinder::~TargetFinder() = default;
+
+void TargetFinder::apply(std::vector<std::shared_ptr<const ScrapeConfig>> jobs,
+                         const std::function<void(std::vector<FoundJob>)>& all) {
+  if (has_discovery(jobs)) {
+    if (!thread_) thread_ = std::make_unique<Thread>(metrics_, user_agent_, changed_);
+    thread_->apply(std::move(jobs), all);
+    return;
+  }
+  thread_.reset();
+  std::vector<FoundJob> found;
+  for (auto& job : jobs) {
+    const std::vector<const std::vector<TargetGroup>*> groups = {&job->static_configs};
+    TargetSet targets = build_targets(*job, groups);
+    found.push_back({std::move(job), std::move(targets)});
+  }
+  all(std::move(found));
+}
+
+bool TargetFinder::all_answered() const { return thread_ == nullptr || thread_->all_answered(); }
+
+}  // namespace pipit

@@ -1,0 +1,90 @@
+#include "tools/named_files.h"
+
+#include "config/config_file.h"
+#include "config/target_groups.h"
+#include "config/yaml_tree.h"
+#include "scrape/secret_file.h"
+#include "scrape/tls.h"
+
+namespace pipit {
+namespace {
+
+class Checker {
+ public:
+  void check(const Config& config) {
+    for (const std::string& pattern : config.rule_files) check_rule_files(pattern);
+    for (const ScrapeConfig& job : config.scrape_configs) {
+      where_ = "job \"" + job.job_name + "\": ";
+      check_client(job.http_client);
+      for (const DiscoveryConfig& discovery : job.discoveries) check_discovery(discovery);
+    }
+  }
+
+  NamedFileFaults faults;
+
+ private:
+  void check_rule_files(const std::string& pattern) {
+    const auto paths = expand_path_pattern(pattern);
+    if (paths.empty()) {
+      const bool literal = pattern.find_first_of("*?[") == std::string::npos;
+      (literal ? faults.errors : faults.warnings).push_back("no rule file matches " + pattern);
+    }
+    for (const std::string& path : paths) {
+      const auto text = read_config_file(path);
+      const auto root = text.ok() ? parse_yaml(*text, path) : Result<YamlNodePtr>(text.error());
+      if (!root.ok()) {
+        faults.errors.push_back(root.error().message);
+      } else if (!(*root)->is_null() && (!(*root)->is_mapping() || (*root)->find("groups") == nullptr)) {
+        faults.errors.push_back(path + ": a rule file must be a mapping with the key groups");
+      }
+    }
+  }
+
+  void check_discovery(const DiscoveryConfig& discovery) {
+    if (const auto* http = std::get_if<HttpDiscoveryConfig>(&discovery)) check_client(http->http_client);
+    if (const auto* docker = std::get_if<DockerDiscoveryConfig>(&discovery)) check_client(docker->http_client);
+    const auto* file = std::get_if<FileDiscoveryConfig>(&discovery);
+    if (file == nullptr) return;
+    for (const std::string& pattern : file->files) {
+      const auto paths = expand_path_pattern(pattern);
+      if (paths.empty()) faults.warnings.push_back(where_ + "no list of targets matches " + pattern);
+      for (const std::string& path : paths) {
+        if (const auto groups = read_target_groups(path); !groups.ok()) {
+          faults.errors.push_back(where_ + groups.error().message);
+        }
+      }
+    }
+  }
+
+  void check_client(const HttpClientConfig& client) {
+    bool readable = true;
+    for (const std::string& path : named_files(client)) {
+      Secret secret(SecretSource{{}, path});
+      if (const auto text = secret.read(); !text.ok()) {
+        faults.errors.push_back(where_ + text.error().message);
+        readable = false;
+      }
+    }
+    if (!readable) return;
+    check_tls(client.tls);
+    if (client.oauth2) check_tls(client.oauth2->tls);
+  }
+
+  void check_tls(const TlsConfig& tls) {
+    if (tls == TlsConfig()) return;
+    TlsContext context(tls);
+    if (const Status loaded = context.load(); !loaded.ok()) faults.errors.push_back(where_ + loaded.error().message);
+  }
+
+  std::string where_;
+};
+
+}  // namespace
+
+NamedFileFaults check_named_files(const Config& config) {
+  Checker checker;
+  checker.check(config);
+  return std::move(checker.faults);
+}
+
+}  // namespace pipit
