@@ -1,7 +1,6 @@
 #include "api/admin_handlers.h"
 
 #include <algorithm>
-#include <array>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,16 +15,13 @@
 namespace pipit {
 namespace {
 
-/// As Go's strconv.ParseBool reads it; false when missing.
+/// False when missing.
 Result<bool> boolean_parameter(const FormFields& form, std::string_view name) {
-  constexpr std::array<std::string_view, 6> kTrue = {"1", "t", "T", "true", "TRUE", "True"};
-  constexpr std::array<std::string_view, 7> kFalse = {"", "0", "f", "F", "false", "FALSE", "False"};
   const std::string_view text = form.get(name);
-  if (std::find(kTrue.begin(), kTrue.end(), text) != kTrue.end()) return true;
-  if (std::find(kFalse.begin(), kFalse.end(), text) != kFalse.end()) return false;
-  std::string message = "unable to parse boolean: strconv.ParseBool: parsing ";
-  append_quoted(message, text);
-  return invalid_parameter(name, bad_data(message + ": invalid syntax"));
+  if (text.empty()) return false;
+  auto value = parse_boolean(text);
+  if (!value.ok()) return invalid_parameter(name, bad_data("unable to parse boolean: " + value.error().message));
+  return value;
 }
 
 HttpResponse done() {

@@ -1,6 +1,7 @@
 #include "api/api_parameters.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <string>
 #include <utility>
@@ -12,7 +13,13 @@
 namespace pipit {
 namespace {
 
-/// As Go's strconv.Atoi reads it, and complains.
+/// A selector that matches everything would read the whole store by accident.
+bool selects_everything(const std::vector<Matcher>& matchers) {
+  return std::all_of(matchers.begin(), matchers.end(), [](const Matcher& m) { return m.matches_empty(); });
+}
+
+}  // namespace
+
 Result<long> parse_integer(std::string_view text) {
   std::string_view digits = text;
   if (digits.starts_with('+')) digits.remove_prefix(1);
@@ -26,12 +33,15 @@ Result<long> parse_integer(std::string_view text) {
   return bad_data(std::move(message));
 }
 
-/// A selector that matches everything would read the whole store by accident.
-bool selects_everything(const std::vector<Matcher>& matchers) {
-  return std::all_of(matchers.begin(), matchers.end(), [](const Matcher& m) { return m.matches_empty(); });
+Result<bool> parse_boolean(std::string_view text) {
+  constexpr std::array<std::string_view, 6> kTrue = {"1", "t", "T", "true", "TRUE", "True"};
+  constexpr std::array<std::string_view, 6> kFalse = {"0", "f", "F", "false", "FALSE", "False"};
+  if (std::find(kTrue.begin(), kTrue.end(), text) != kTrue.end()) return true;
+  if (std::find(kFalse.begin(), kFalse.end(), text) != kFalse.end()) return false;
+  std::string message = "strconv.ParseBool: parsing ";
+  append_quoted(message, text);
+  return bad_data(message + ": invalid syntax");
 }
-
-}  // namespace
 
 Error invalid_parameter(std::string_view name, const Error& error) {
   std::string message = "invalid parameter ";

@@ -13,6 +13,10 @@ namespace pipit {
 
 // Reading the parameters of the API, with Prometheus's defaults and errors (all of them bad_data).
 
+/// As Go's strconv.Atoi and ParseBool read it, and complain.
+Result<long> parse_integer(std::string_view text);
+Result<bool> parse_boolean(std::string_view text);
+
 /// `invalid parameter "NAME": ...`
 Error invalid_parameter(std::string_view name, const Error& error);
 

@@ -1,28 +1,45 @@
 #include "api/http_connection.h"
 
-#include <sys/socket.h>
-
-#include <cerrno>
-
 namespace pipit {
+namespace {
+
+/// After so much, others get their turn.
+constexpr std::size_t kTurnBytes = 1 << 20;
+
+}  // namespace
+
+HttpConnection::Progress HttpConnection::handshake() {
+  switch (socket.handshake()) {
+    case HttpSocket::Io::moved:
+      return Progress::encrypted;
+    case HttpSocket::Io::want_read:
+      return Progress::unread;
+    case HttpSocket::Io::want_write:
+      return Progress::blocked;
+    case HttpSocket::Io::closed:
+      break;
+  }
+  return Progress::failed;
+}
 
 HttpConnection::Progress HttpConnection::write() {
   wrote_some = false;
+  std::size_t wrote = 0;
   while (true) {
     while (sent < answer.bytes.size()) {
-      ssize_t n = send(fd.get(), answer.bytes.data() + sent, answer.bytes.size() - sent, MSG_NOSIGNAL);
-      if (n > 0) {
-        sent += static_cast<std::size_t>(n);
-        wrote_some = true;
-      } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-        return Progress::blocked;
-      } else if (errno != EINTR) {
-        return Progress::failed;
-      }
+      std::size_t moved = 0;
+      const HttpSocket::Io io = socket.write(std::string_view(answer.bytes).substr(sent), moved);
+      if (io == HttpSocket::Io::closed) return Progress::failed;
+      // TLS needs nothing from the client for this, as renegotiation is off.
+      if (io != HttpSocket::Io::moved) return Progress::blocked;
+      sent += moved;
+      wrote += moved;
+      wrote_some = true;
     }
     answer.bytes.clear();
     sent = 0;
     if (!answer.rest) return Progress::done;
+    if (wrote >= kTurnBytes) return Progress::blocked;
     if (!answer.rest->next(answer.bytes)) answer.rest.reset();
   }
 }

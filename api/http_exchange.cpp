@@ -90,6 +90,8 @@ HttpRequest interpreted_request(const httplib::Request& request, const Exchange&
   out.fetch_site = request.get_header_value("Sec-Fetch-Site");
   out.content_type = request.get_header_value("Content-Type");
   out.content_encoding = request.get_header_value("Content-Encoding");
+  out.accept = request.get_header_value("Accept");
+  out.authorization = exchange.raw.authorization;
   out.canceled = &exchange.canceled;
   if (exchange.raw.form) {
     out.form_status = out.form.parse(exchange.raw.body);
@@ -169,7 +171,7 @@ class HttpExchange::HttplibServer final : public httplib::Server {
     });
   }
 
-  HttpAnswer answer(RawRequest raw, const std::atomic<bool>& canceled) {
+  EncodedAnswer answer(RawRequest raw, const std::atomic<bool>& canceled) {
     std::string_view path = std::string_view(raw.target);
     path = path.substr(0, path.find_first_of("?#"));
     if (path.size() > kHttplibLineLimit) return {error_answer(414), nullptr, true};
@@ -194,7 +196,7 @@ HttpExchange::HttpExchange(Handler handler, DurationMs keep_alive)
 
 HttpExchange::~HttpExchange() = default;
 
-HttpAnswer HttpExchange::answer(RawRequest request, const std::atomic<bool>& canceled) {
+EncodedAnswer HttpExchange::answer(RawRequest request, const std::atomic<bool>& canceled) {
   return server_->answer(std::move(request), canceled);
 }
 

@@ -12,7 +12,7 @@
 namespace pipit {
 
 /// The bytes of an answer: `bytes`, then whatever `rest` makes if there is one.
-struct HttpAnswer {
+struct EncodedAnswer {
   std::string bytes;
   std::unique_ptr<BodySource> rest;
   bool close = false;  ///< the connection ends with this answer
@@ -30,7 +30,7 @@ class HttpExchange {
   HttpExchange(Handler handler, DurationMs keep_alive);
   ~HttpExchange();
 
-  HttpAnswer answer(RawRequest request, const std::atomic<bool>& canceled);
+  EncodedAnswer answer(RawRequest request, const std::atomic<bool>& canceled);
 
   /// An answer for a request that could not be read. It closes the connection.
   static std::string error_answer(int status);

@@ -43,6 +43,8 @@ struct HttpRequest {
   std::string content_encoding;                 ///< the header of that name
   std::string origin;                           ///< the header of that name
   std::string host;                             ///< the header of that name
+  std::string authorization;                    ///< the header of that name
+  std::string accept;                           ///< the header of that name
   std::string fetch_site;                       ///< the header Sec-Fetch-Site, which browsers send
   const std::atomic<bool>* canceled = nullptr;  ///< becomes true when the client hangs up
 };

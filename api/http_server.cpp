@@ -35,6 +35,7 @@ using std::chrono::seconds;
 
 /// A head comes in one or two packets; who needs longer is broken or means harm.
 constexpr milliseconds kHeadTimeout = seconds(30);
+constexpr milliseconds kHandshakeTimeout = seconds(10);
 /// Without the client taking a single byte of its answer.
 constexpr milliseconds kWriteTimeout = seconds(60);
 constexpr milliseconds kDrainTimeout = seconds(2);
@@ -50,17 +51,25 @@ constexpr std::uint64_t kFirstConnectionId = 1'000;
 
 class HttpServer::Loop {
  public:
-  Loop(HttpServerOptions options, Answerer answerer, Classifier classify, MetricsRegistry& metrics)
+  Loop(HttpServerOptions options, Answerer answerer, Classifier classify, MetricsRegistry& metrics, TlsSource tls,
+       Verifier verify)
       : options_(std::move(options)),
         answerer_(std::move(answerer)),
         classify_(std::move(classify)),
+        tls_(std::move(tls)),
+        verify_(std::move(verify)),
         query_workers_(std::max(1u, options_.query_workers)),
         write_workers_(std::max(1u, options_.write_workers)),
         open_connections_(metrics.gauge("pipit_http_connections", "Open connections of the HTTP server.")),
         accepted_(metrics.counter("pipit_http_connections_accepted_total", "Connections that were accepted.")),
         evicted_(metrics.counter("pipit_http_connections_evicted_total",
                                  "Idle connections that were closed because new ones came at the limit.")),
-        requests_in_flight_(metrics.gauge("pipit_http_requests_in_flight", "Requests being answered.")) {}
+        requests_in_flight_(metrics.gauge("pipit_http_requests_in_flight", "Requests being answered.")) {
+    if (tls_) {
+      failed_handshakes_ = &metrics.counter("pipit_http_tls_handshake_failures_total",
+                                            "Connections that were closed before TLS was agreed on.");
+    }
+  }
   ~Loop() { stop(); }
 
   Status start(std::vector<Listener> listeners);
@@ -80,10 +89,13 @@ class HttpServer::Loop {
   void accept_all(Listener& listener);
   bool make_room();
   void pause_accepting(bool paused);
+  void shake_hands(HttpConnection& connection);
   void read_some(HttpConnection& connection);
   void drain_some(HttpConnection& connection);
   void after_read(HttpConnection& connection);
   void give_to_worker(HttpConnection& connection);
+  WorkerPool& pool_for_request(HttpConnection& connection);
+  void run_on(WorkerPool& pool, HttpConnection& connection, std::uint32_t events);
   void take_back(const Completion& completion);
   void finish_answer(HttpConnection& connection);
   void refuse(HttpConnection& connection, int status);
@@ -105,7 +117,13 @@ class HttpServer::Loop {
   const HttpServerOptions options_;
   const Answerer answerer_;
   const Classifier classify_;
+  const TlsSource tls_;
+  const Verifier verify_;
   WorkerPool quick_workers_{1};
+  WorkerPool stream_workers_{2};  ///< for what is left of answers that their clients did not take at once
+  // What strangers can cause costs time here, where nobody else waits for it.
+  WorkerPool handshake_workers_{1};
+  WorkerPool verify_workers_{1};
   WorkerPool query_workers_;
   WorkerPool write_workers_;
   std::vector<Listener> listeners_;
@@ -129,6 +147,7 @@ class HttpServer::Loop {
   Counter& accepted_;
   Counter& evicted_;
   Gauge& requests_in_flight_;
+  Counter* failed_handshakes_ = nullptr;  ///< null without TLS
 };
 
 Status HttpServer::Loop::start(std::vector<Listener> listeners) {
@@ -154,8 +173,11 @@ void HttpServer::Loop::stop() {
   stop_requested_ = true;
   wake();
   thread_.join();
+  handshake_workers_.stop();
+  verify_workers_.stop();
   query_workers_.stop();
   write_workers_.stop();
+  stream_workers_.stop();
   quick_workers_.stop();
 }
 
@@ -204,6 +226,8 @@ void HttpServer::Loop::handle(const epoll_event& event) {
   if (found == connections_.end()) return;
   HttpConnection& connection = *found->second;
   switch (connection.state) {
+    case State::handshaking:
+      return shake_hands(connection);
     case State::reading:
       return read_some(connection);
     case State::draining:
@@ -235,10 +259,15 @@ void HttpServer::Loop::accept_all(Listener& listener) {
     setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     accepted_.add();
     std::uint64_t id = next_id_++;
-    auto& connection = *(connections_[id] = std::make_unique<HttpConnection>(std::move(fd), id, options_.limits));
+    const auto tls = tls_ ? tls_() : nullptr;
+    SslPtr ssl = tls ? tls->accept(fd.get()) : nullptr;
+    if (tls && !ssl) continue;  // no memory
+    HttpSocket socket(std::move(fd), std::move(ssl));
+    auto& connection = *(connections_[id] = std::make_unique<HttpConnection>(std::move(socket), id, options_.limits));
     open_connections_.set(static_cast<double>(connections_.size()));
     connection.idle_since = Clock::now();
-    set_deadline(connection, std::min(kHeadTimeout, milliseconds(options_.read_timeout)));
+    if (connection.socket.is_encrypted()) connection.state = State::handshaking;
+    set_deadline(connection, std::min(tls ? kHandshakeTimeout : kHeadTimeout, milliseconds(options_.read_timeout)));
     watch(connection, EPOLLIN | EPOLLRDHUP, EPOLL_CTL_ADD);
   }
 }
@@ -270,12 +299,13 @@ void HttpServer::Loop::pause_accepting(bool paused) {
 // ---- reading -------------------------------------------------------------------------------------------------
 
 void HttpServer::Loop::read_some(HttpConnection& connection) {
-  ssize_t n = recv(connection.fd.get(), read_buffer_.data(), read_buffer_.size(), 0);
-  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (n <= 0) return close(connection);
+  std::size_t n = 0;
+  const HttpSocket::Io io = connection.socket.read(read_buffer_.data(), read_buffer_.size(), n);
+  if (io == HttpSocket::Io::closed) return close(connection);
+  if (io != HttpSocket::Io::moved) return;
   bool was_idle = connection.reader.state() == RequestReader::State::idle;
   bool was_in_body = connection.reader.in_body();
-  connection.reader.feed({read_buffer_.data(), static_cast<std::size_t>(n)});
+  connection.reader.feed({read_buffer_.data(), n});
   count_bytes(connection);
   // The clock of a head or a body starts with it: trickling bytes gains a client nothing.
   auto read_timeout = milliseconds(options_.read_timeout);
@@ -297,7 +327,8 @@ void HttpServer::Loop::after_read(HttpConnection& connection) {
       if (buffered_ > options_.max_buffered) return refuse(connection, 503);
       if (connection.reader.take_expect_continue()) {
         constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-        if (send(connection.fd.get(), kContinue.data(), kContinue.size(), MSG_NOSIGNAL) < 0) close(connection);
+        std::size_t n = 0;
+        if (connection.socket.write(kContinue, n) != HttpSocket::Io::moved) close(connection);
       }
       return;
     case RequestReader::State::idle:
@@ -313,37 +344,64 @@ void HttpServer::Loop::count_bytes(HttpConnection& connection) {
 
 // ---- answering -----------------------------------------------------------------------------------------------
 
+/// Its arithmetic would hold up all other connections here.
+void HttpServer::Loop::shake_hands(HttpConnection& connection) {
+  if (stop_deadline_) return close(connection);
+  run_on(handshake_workers_, connection, EPOLLET);
+}
+
 void HttpServer::Loop::give_to_worker(HttpConnection& connection) {
   if (stop_deadline_ && !connection.answering) return close(connection);
-  connection.state = State::running;
-  WorkerPool* pool = &quick_workers_;
-  std::uint32_t events = EPOLLET;  // a hang-up would be reported again and again otherwise
-  if (!connection.answering) {
-    connection.answering = connection.unanswered = true;
-    connection.blocked = false;
-    connection.canceled = false;
-    ++in_flight_;
-    requests_in_flight_.set(static_cast<double>(in_flight_));
-    const RequestClass request_class = classify_(connection.reader.target());
-    if (request_class == RequestClass::query) pool = &query_workers_;
-    if (request_class == RequestClass::write) pool = &write_workers_;
-    // Once it gets its answer, a client may close its own direction.
-    events |= EPOLLRDHUP;
+  if (connection.answering) return run_on(stream_workers_, connection, EPOLLET);
+  connection.answering = connection.unanswered = true;
+  connection.blocked = false;
+  connection.canceled = false;
+  ++in_flight_;
+  requests_in_flight_.set(static_cast<double>(in_flight_));
+  // Once it gets its answer, a client may close its own direction, but not before.
+  run_on(pool_for_request(connection), connection, EPOLLET | EPOLLRDHUP);
+}
+
+WorkerPool& HttpServer::Loop::pool_for_request(HttpConnection& connection) {
+  const RequestClass request_class = classify_(connection.reader.request());
+  connection.verifying = request_class == RequestClass::verify;
+  switch (request_class) {
+    case RequestClass::query:
+      return query_workers_;
+    case RequestClass::write:
+      return write_workers_;
+    case RequestClass::verify:
+      return verify_workers_;
+    case RequestClass::quick:
+      break;
   }
+  return quick_workers_;
+}
+
+/// `events`: edge-triggered, as a hang-up would be reported again and again otherwise.
+void HttpServer::Loop::run_on(WorkerPool& pool, HttpConnection& connection, std::uint32_t events) {
+  connection.state = State::running;
   watch(connection, events);
   HttpConnection* job = &connection;
-  if (!pool->submit([this, job] { work_on(*job); })) take_back({job, HttpConnection::Progress::failed});
+  if (!pool.submit([this, job] { work_on(*job); })) take_back({job, HttpConnection::Progress::failed});
 }
 
 void HttpServer::Loop::work_on(HttpConnection& connection) {
   auto progress = HttpConnection::Progress::failed;
   try {
-    if (connection.unanswered) {
-      connection.unanswered = false;
-      connection.answer = answerer_(connection.reader.take(), connection.canceled);
-      connection.sent = 0;
+    if (!connection.answering) {
+      progress = connection.handshake();
+    } else if (connection.verifying) {
+      verify_(connection.reader.request());
+      progress = HttpConnection::Progress::verified;
+    } else {
+      if (connection.unanswered) {
+        connection.unanswered = false;
+        connection.answer = answerer_(connection.reader.take(), connection.canceled);
+        connection.sent = 0;
+      }
+      progress = connection.write();
     }
-    progress = connection.write();
   } catch (const std::exception& e) {
     log_error("An answer could not be sent.", {{"error", e.what()}});
   }
@@ -365,17 +423,29 @@ void HttpServer::Loop::drain_completions() {
 
 void HttpServer::Loop::take_back(const Completion& completion) {
   HttpConnection& connection = *completion.connection;
-  connection.state = State::writing;
+  const bool handshaking = !connection.answering;
+  connection.state = handshaking ? State::handshaking : State::writing;
   connection.idle_since = Clock::now();
   count_bytes(connection);
+  if (handshaking && stop_deadline_) return close(connection);
   switch (completion.progress) {
     case HttpConnection::Progress::failed:
+      if (handshaking) failed_handshakes_->add();
       return close(connection);
     case HttpConnection::Progress::done:
       return finish_answer(connection);
+    case HttpConnection::Progress::encrypted:
+      connection.state = State::reading;
+      set_deadline(connection, std::min(kHeadTimeout, milliseconds(options_.read_timeout)));
+      return watch(connection, EPOLLIN | EPOLLRDHUP);
+    case HttpConnection::Progress::unread:
+      return watch(connection, EPOLLIN | EPOLLRDHUP);
+    case HttpConnection::Progress::verified:
+      if (stop_deadline_ && Clock::now() >= *stop_deadline_) return close(connection);
+      return run_on(pool_for_request(connection), connection, EPOLLET | EPOLLRDHUP);
     case HttpConnection::Progress::blocked:
       if (stop_deadline_ && Clock::now() >= *stop_deadline_) return close(connection);
-      if (connection.wrote_some || !connection.blocked) set_deadline(connection, kWriteTimeout);
+      if (!handshaking && (connection.wrote_some || !connection.blocked)) set_deadline(connection, kWriteTimeout);
       connection.blocked = true;
       return watch(connection, EPOLLOUT);
   }
@@ -383,7 +453,7 @@ void HttpServer::Loop::take_back(const Completion& completion) {
 
 void HttpServer::Loop::finish_answer(HttpConnection& connection) {
   bool last = connection.answer.close || stop_deadline_.has_value();
-  connection.answer = HttpAnswer();
+  connection.answer = EncodedAnswer();
   connection.answering = false;
   --in_flight_;
   requests_in_flight_.set(static_cast<double>(in_flight_));
@@ -400,20 +470,22 @@ void HttpServer::Loop::finish_answer(HttpConnection& connection) {
 void HttpServer::Loop::refuse(HttpConnection& connection, int status) {
   std::string answer = HttpExchange::error_answer(status);
   // It fits into the socket's buffer; if not, the client asked for more than it read.
-  if (send(connection.fd.get(), answer.data(), answer.size(), MSG_NOSIGNAL) < 0) return close(connection);
+  std::size_t n = 0;
+  if (connection.socket.write(answer, n) != HttpSocket::Io::moved) return close(connection);
   start_draining(connection);
 }
 
 /// Closing with unread bytes makes the kernel send a reset, which can destroy the answer on its way.
 void HttpServer::Loop::start_draining(HttpConnection& connection) {
-  shutdown(connection.fd.get(), SHUT_WR);
+  connection.socket.end();
   connection.state = State::draining;
   set_deadline(connection, stop_deadline_ ? milliseconds(0) : kDrainTimeout);
   watch(connection, EPOLLIN | EPOLLRDHUP);
 }
 
 void HttpServer::Loop::drain_some(HttpConnection& connection) {
-  ssize_t n = recv(connection.fd.get(), read_buffer_.data(), read_buffer_.size(), 0);
+  // Ciphertext, if any: nobody looks at it.
+  ssize_t n = recv(connection.socket.fd(), read_buffer_.data(), read_buffer_.size(), 0);
   if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) close(connection);
 }
 
@@ -423,7 +495,7 @@ void HttpServer::Loop::watch(HttpConnection& connection, std::uint32_t events, i
   epoll_event event{};
   event.events = events;
   event.data.u64 = connection.id;
-  epoll_ctl(epoll_.get(), operation, connection.fd.get(), &event);
+  epoll_ctl(epoll_.get(), operation, connection.socket.fd(), &event);
 }
 
 void HttpServer::Loop::set_deadline(HttpConnection& connection, milliseconds from_now) {
@@ -440,7 +512,7 @@ void HttpServer::Loop::sweep(Clock::time_point now) {
     if (connection->state == State::running) {
       if (!stop_now) continue;
       connection->canceled = true;
-      shutdown(connection->fd.get(), SHUT_RDWR);
+      shutdown(connection->socket.fd(), SHUT_RDWR);
     } else if (stop_now || connection->deadline <= now) {
       late.push_back(connection.get());
     } else {
@@ -463,7 +535,8 @@ void HttpServer::Loop::start_stopping() {
   listeners_.clear();
   std::vector<HttpConnection*> unused;
   for (auto& [id, connection] : connections_) {
-    if (!connection->answering) unused.push_back(connection.get());
+    const bool busy = connection->answering || connection->state == State::running;
+    if (!busy) unused.push_back(connection.get());
   }
   for (HttpConnection* connection : unused) close(*connection);
   next_sweep_ = *stop_deadline_;
@@ -479,8 +552,10 @@ void HttpServer::Loop::close(HttpConnection& connection) {
   open_connections_.set(static_cast<double>(connections_.size()));
 }
 
-HttpServer::HttpServer(HttpServerOptions options, Answerer answerer, Classifier classify, MetricsRegistry& metrics)
-    : loop_(std::make_unique<Loop>(std::move(options), std::move(answerer), std::move(classify), metrics)) {}
+HttpServer::HttpServer(HttpServerOptions options, Answerer answerer, Classifier classify, MetricsRegistry& metrics,
+                       TlsSource tls, Verifier verify)
+    : loop_(std::make_unique<Loop>(std::move(options), std::move(answerer), std::move(classify), metrics,
+                                   std::move(tls), std::move(verify))) {}
 
 HttpServer::~HttpServer() = default;
 

@@ -9,6 +9,7 @@
 #include "api/http_exchange.h"
 #include "api/listener.h"
 #include "api/request_reader.h"
+#include "api/tls_server.h"
 #include "model/result.h"
 #include "model/sample.h"
 #include "telemetry/metrics.h"
@@ -17,9 +18,10 @@ namespace pipit {
 
 /// Which threads answer a request.
 enum class RequestClass {
-  quick,  ///< from memory: one thread
-  query,  ///< reads the store and may take long
-  write,  ///< remote write, which must go on while all queries are busy
+  quick,   ///< from memory: one thread
+  query,   ///< reads the store and may take long
+  write,   ///< remote write, which must go on while all queries are busy
+  verify,  ///< its password must be checked first, which is slow; then it is asked for its class again
 };
 
 struct HttpServerOptions {
@@ -44,12 +46,17 @@ struct HttpServerOptions {
 class HttpServer {
  public:
   /// Runs on a worker.
-  using Answerer = std::function<HttpAnswer(RawRequest, const std::atomic<bool>& canceled)>;
-  /// To which class a request with this target belongs.
-  using Classifier = std::function<RequestClass(std::string_view target)>;
+  using Answerer = std::function<EncodedAnswer(RawRequest, const std::atomic<bool>& canceled)>;
+  /// To which class a request belongs. Runs on the loop's thread.
+  using Classifier = std::function<RequestClass(const RawRequest&)>;
+  /// What TLS connections that are accepted now share; null for plain HTTP. Runs on the loop's thread.
+  using TlsSource = std::function<std::shared_ptr<const TlsServerContext>()>;
+  /// Checks a request of RequestClass::verify. Runs on a thread of its own.
+  using Verifier = std::function<void(const RawRequest&)>;
 
-  /// `metrics` must outlive the server.
-  HttpServer(HttpServerOptions options, Answerer answerer, Classifier classify, MetricsRegistry& metrics);
+  /// `metrics` must outlive the server. Without `tls` all is plain HTTP; without `verify` no request is of that class.
+  HttpServer(HttpServerOptions options, Answerer answerer, Classifier classify, MetricsRegistry& metrics,
+             TlsSource tls = nullptr, Verifier verify = nullptr);
   ~HttpServer();
 
   /// Listens on the options' addresses and serves.

@@ -26,8 +26,8 @@ Status read_query_options(const FormFields& form, QueryRequest& query) {
   if (std::string_view text = form.get("timeout"); !text.empty()) {
     auto timeout = parse_api_duration(text);
     if (!timeout.ok()) return invalid_parameter("timeout", timeout.error());
-    // 0 would mean the engine's default here, but leaves no time at all there.
-    query.timeout = std::max<DurationMs>(*timeout, 1);
+    if (*timeout <= 0) return Error{ErrorKind::timeout, "query timed out in expression evaluation"};
+    query.timeout = *timeout;
   }
   if (std::string_view text = form.get("lookback_delta"); !text.empty()) {
     auto lookback = parse_api_duration(text);

@@ -205,6 +205,9 @@ bool RequestReader::parse_header(std::string_view line) {
     if (list_has(value, "close")) request_.keep_alive = false;
   } else if (equals_ignoring_case(name, "Expect")) {
     expect_continue_ = equals_ignoring_case(value, "100-continue");
+  } else if (equals_ignoring_case(name, "Authorization")) {
+    if (!request_.authorization.empty()) return false;  // which of the two counts?
+    request_.authorization = value;
   } else {
     if (equals_ignoring_case(name, "Content-Type")) {
       request_.form = equals_ignoring_case(trim(value.substr(0, value.find(';'))), "application/x-www-form-urlencoded");

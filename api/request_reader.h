@@ -18,6 +18,7 @@ struct RawRequest {
   std::string method;
   std::string target;   ///< as sent: path and query string
   std::string headers;  ///< lines that end in CRLF
+  std::string authorization;  ///< the header of that name, which is not among them
   std::string body;     ///< without chunk framing
   bool form = false;    ///< the body is application/x-www-form-urlencoded
   bool http_1_0 = false;
@@ -45,8 +46,8 @@ class RequestReader {
   State state() const { return state_; }
   /// REQUIRES: state() == complete. Goes on with the bytes that follow.
   RawRequest take();
-  /// Of the request that `take` gives. REQUIRES: state() == complete.
-  std::string_view target() const { return request_.target; }
+  /// The request that `take` gives. REQUIRES: state() == complete.
+  const RawRequest& request() const { return request_; }
 
   /// An HTTP status. REQUIRES: state() == failed.
   int error_status() const { return error_status_; }

@@ -7,11 +7,13 @@
 
 #include "api/admin_handlers.h"
 #include "api/api_answer.h"
+#include "api/federation.h"
 #include "api/http_exchange.h"
 #include "api/http_server.h"
 #include "api/query_handlers.h"
 #include "api/remote_write.h"
 #include "api/status_handlers.h"
+#include "api/web_security.h"
 #include "model/duration.h"
 #include "model/matcher.h"
 #include "telemetry/log.h"
@@ -23,6 +25,7 @@ namespace {
 constexpr std::string_view kApi = "/api/v1/";
 constexpr std::string_view kLabelPath = "/api/v1/label/";
 constexpr std::string_view kWritePath = "/api/v1/write";
+constexpr std::string_view kReplayPath = "/api/v1/status/walreplay";  // for who waits until all is ready
 constexpr std::string_view kCrossSite = "Requests from other sites' pages are refused.\n";
 constexpr std::string_view kValuesSuffix = "/values";
 
@@ -134,6 +137,8 @@ class Server::Impl {
   HttpServerOptions http_options() const;
 
   HttpResponse answer(const HttpRequest& request);
+  bool admit(const HttpRequest& request, HttpResponse& response) const;
+  void add_configured_headers(HttpResponse& response) const;
   HttpResponse route(const HttpRequest& request, HandlerMetrics*& metrics);
   const Route* find_route(std::string_view path) const;
   HttpResponse answer_label_values(const HttpRequest& request) const;
@@ -142,7 +147,9 @@ class Server::Impl {
   HttpResponse answer_asset(std::string_view path) const;
   HttpResponse answer_page(std::string_view name) const;
   void add_cors_headers(const HttpRequest& request, HttpResponse& response) const;
-  RequestClass classify(std::string_view target) const;
+  RequestClass classify(const RawRequest& request) const;
+  HttpServer::TlsSource tls_source() const;
+  HttpServer::Verifier verifier() const;
 
   const ServerOptions options_;
   const ServerContext context_;
@@ -155,6 +162,7 @@ class Server::Impl {
   TsdbStatus tsdb_status_;
   std::vector<Route> routes_;
   HandlerMetrics not_found_metrics_;
+  HandlerMetrics refused_metrics_;
   HttpExchange exchange_;
   HttpServer http_;
 };
@@ -165,13 +173,14 @@ Server::Impl::Impl(ServerOptions options, ServerContext context)
       external_path_(url_path(options_.external_url)),
       prefix_(normal_prefix(options_.route_prefix, external_path_)),
       not_found_metrics_(context_.metrics, "not_found"),
+      refused_metrics_(context_.metrics, "refused"),
       exchange_([this](const HttpRequest& request) { return answer(request); }, options_.read_timeout),
       http_(
           http_options(),
           [this](RawRequest request, const std::atomic<bool>& canceled) {
             return exchange_.answer(std::move(request), canceled);
           },
-          [this](std::string_view target) { return classify(target); }, context_.metrics) {
+          [this](const RawRequest& request) { return classify(request); }, context_.metrics, tls_source(), verifier()) {
   add_query_routes();
   add_write_route();
   add_status_routes();
@@ -214,6 +223,10 @@ void Server::Impl::add_query_routes() {
   add("/api/v1/labels", kGet | kPost, with_context(handle_labels));
   add("/api/v1/series", kGet | kPost, with_context(handle_series));
   add("/api/v1/metadata", kGet, with_context(handle_metadata));
+  add("/federate", kGet, [this](const HttpRequest& request) {
+    return ready_ ? handle_federate(context_, request, options_.lookback_delta)
+                  : text_answer(503, "Service Unavailable");
+  });
   add(
       "/api/v1/label/*", kGet, [this](const HttpRequest& request) { return answer_label_values(request); },
       "/api/v1/label/:name/values");
@@ -240,12 +253,13 @@ void Server::Impl::add_status_routes() {
   add("/api/v1/status/flags", kGet, [this](const HttpRequest&) { return handle_flags(context_); });
   add("/api/v1/status/runtimeinfo", kGet,
       [this](const HttpRequest&) { return handle_runtime_info(context_, start_time_); });
+  add(std::string(kReplayPath), kGet, [this](const HttpRequest&) { return handle_replay_status(ready_); });
   add("/api/v1/status/tsdb", kGet,
       [this](const HttpRequest& request) { return tsdb_status_.handle(context_, request); });
 
   // What Grafana asks a Prometheus for and what there is none of yet.
   auto constant = [](std::string_view data) { return [data](const HttpRequest&) { return api_success(data); }; };
-  add("/api/v1/rules", kGet, constant(R"({"groups":[]})"));
+  add("/api/v1/rules", kGet, [](const HttpRequest& request) { return handle_rules(request); });
   add("/api/v1/alerts", kGet, constant(R"({"alerts":[]})"));
   add("/api/v1/alertmanagers", kGet, constant(R"({"activeAlertmanagers":[],"droppedAlertmanagers":[]})"));
   add("/api/v1/query_exemplars", kGet | kPost, constant("[]"));
@@ -304,11 +318,37 @@ void Server::Impl::add_page_routes() {
 HttpResponse Server::Impl::answer(const HttpRequest& request) {
   auto start = std::chrono::steady_clock::now();
   HandlerMetrics* metrics = &not_found_metrics_;
-  HttpResponse response = route(request, metrics);
+  HttpResponse response;
+  if (!admit(request, response)) {
+    metrics = &refused_metrics_;
+  } else {
+    response = route(request, metrics);
+  }
   response.headers.emplace_back("X-Content-Type-Options", "nosniff");
+  if (context_.security) add_configured_headers(response);
   std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   metrics->count(response.status, seconds.count());
   return response;
+}
+
+/// Whether the web configuration lets the request in; if not, `response` says why.
+bool Server::Impl::admit(const HttpRequest& request, HttpResponse& response) const {
+  if (!context_.security) return true;
+  if (!context_.security->take_rate()) {
+    response = text_answer(429, "Too Many Requests\n");
+    return false;
+  }
+  if (context_.security->verify(request.authorization) == WebSecurity::Verdict::allowed) return true;
+  response = text_answer(401, "Unauthorized\n");
+  response.headers.emplace_back("WWW-Authenticate", "Basic");
+  return false;
+}
+
+void Server::Impl::add_configured_headers(HttpResponse& response) const {
+  for (auto& [name, value] : context_.security->headers()) {
+    std::erase_if(response.headers, [&name](const auto& header) { return header.first == name; });
+    response.headers.emplace_back(name, value);
+  }
 }
 
 HttpResponse Server::Impl::route(const HttpRequest& request, HandlerMetrics*& metrics) {
@@ -335,7 +375,7 @@ HttpResponse Server::Impl::route(const HttpRequest& request, HandlerMetrics*& me
     if ((found->methods & method) == 0) {
       response = text_answer(405, "Method Not Allowed\n");
       response.headers.emplace_back("Allow", allowed_methods(found->methods));
-    } else if (is_api && !ready_) {
+    } else if (is_api && !ready_ && path != kReplayPath) {
       response = text_answer(503, "Service Unavailable");
     } else if (is_api && !request.form_status.ok()) {
       response = api_error(request.form_status.error());
@@ -360,12 +400,30 @@ const Server::Impl::Route* Server::Impl::find_route(std::string_view path) const
   return nullptr;
 }
 
-RequestClass Server::Impl::classify(std::string_view target) const {
+HttpServer::TlsSource Server::Impl::tls_source() const {
+  WebSecurity* security = context_.security;
+  if (security == nullptr || !security->is_tls()) return nullptr;
+  return [security] { return security->tls(); };
+}
+
+HttpServer::Verifier Server::Impl::verifier() const {
+  WebSecurity* security = context_.security;
+  if (security == nullptr) return nullptr;
+  return [security](const RawRequest& request) { security->verify(request.authorization); };
+}
+
+RequestClass Server::Impl::classify(const RawRequest& request) const {
+  if (context_.security) {
+    const auto verdict = context_.security->verdict(request.authorization);
+    if (verdict == WebSecurity::Verdict::unknown) return RequestClass::verify;
+    if (verdict == WebSecurity::Verdict::unauthorized) return RequestClass::quick;
+  }
+  std::string_view target = request.target;
   if (!target.starts_with(prefix_)) return RequestClass::quick;
   target.remove_prefix(prefix_.size());
   if (target.starts_with(kWritePath)) return RequestClass::write;
   for (std::string_view start : {"/api/v1/query", "/api/v1/series", "/api/v1/label", "/api/v1/metadata",
-                                 "/api/v1/status/tsdb", "/api/v1/admin"}) {
+                                 "/api/v1/status/tsdb", "/api/v1/admin", "/federate"}) {
     if (target.starts_with(start)) return RequestClass::query;
   }
   return RequestClass::quick;

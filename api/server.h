@@ -17,6 +17,8 @@
 
 namespace pipit {
 
+class WebSecurity;
+
 struct ServerOptions {
   std::vector<std::string> listen_addresses = {"0.0.0.0:9090"};  ///< HOST:PORT; port 0 takes a free one
   std::string external_url;                                      ///< --web.external-url
@@ -26,6 +28,7 @@ struct ServerOptions {
   std::string cors_origin = ".*";
   DurationMs read_timeout = DurationMs{5} * 60'000;
   unsigned max_connections = 512;
+  DurationMs lookback_delta = DurationMs{5} * 60'000;  ///< how old a sample /federate shows
   bool enable_lifecycle = false;              ///< /-/reload and /-/quit
   bool enable_admin_api = false;              ///< /api/v1/admin/tsdb; needs ServerContext::store
   bool enable_remote_write_receiver = false;  ///< /api/v1/write; needs ServerContext::appender
@@ -50,6 +53,8 @@ struct ServerContext {
   /// Asks the program to end; it must not stop the server itself, as the request still runs.
   std::function<void()> quit;
   std::function<ReloadState()> reload_state = nullptr;  ///< for runtimeinfo; may be empty
+  std::function<Labels()> external_labels = nullptr;    ///< of the configuration, for /federate; may be empty
+  WebSecurity* security = nullptr;                      ///< null: everybody may, in plain HTTP
   Appender* appender = nullptr;                         ///< what remote write stores into; may be null without it
 };
 

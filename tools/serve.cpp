@@ -10,6 +10,7 @@
 
 #include "api/listener.h"
 #include "api/server.h"
+#include "api/web_security.h"
 #include "model/duration.h"
 #include "query/active_queries.h"
 #include "query/engine.h"
@@ -24,7 +25,6 @@
 #include "tools/serve_options.h"
 #include "tools/subcommands.h"
 #include "tools/version.h"
-#include "tools/web_config.h"
 
 namespace pipit {
 namespace {
@@ -117,8 +117,11 @@ int serve(const ServeOptions& options, const ParsedFlags& flags, const Signals& 
   register_process_metrics(metrics);
   metrics.gauge("pipit_build_info", "1, with the version as label.", {{"version", std::string(pipit_version())}})
       .set(1);
-  if (const Status status = check_web_config(options.web_config_file); !status.ok()) {
-    return fail(status.error().message);
+  std::unique_ptr<WebSecurity> security;
+  if (!options.web_config_file.empty()) {
+    auto opened = WebSecurity::open(options.web_config_file, metrics);
+    if (!opened.ok()) return fail(opened.error().message);
+    security = std::move(*opened);
   }
   ServedConfiguration configuration(options.config_file, metrics);
   auto config = configuration.load();
@@ -145,7 +148,8 @@ int serve(const ServeOptions& options, const ParsedFlags& flags, const Signals& 
                                 {"replayed_records", stats.replayed_records},
                                 {"replay_ms", stats.replay_time}});
 
-  auto active_queries = ActiveQueries::open(options.data_path / "pipit" / "queries.active", options.engine.max_concurrency);
+  auto active_queries =
+      ActiveQueries::open(options.data_path / "pipit" / "queries.active", options.engine.max_concurrency);
   if (!active_queries.ok()) log_warn(active_queries.error().message);
   EngineOptions engine_options = options.engine;
   if (active_queries.ok()) engine_options.active_queries = active_queries->get();
@@ -164,6 +168,8 @@ int serve(const ServeOptions& options, const ParsedFlags& flags, const Signals& 
                         .reload = [&configuration] { return configuration.reload(); },
                         .quit = [] { ::kill(::getpid(), SIGTERM); },
                         .reload_state = [&configuration] { return configuration.state(); },
+                        .external_labels = [&configuration] { return configuration.external_labels(); },
+                        .security = security.get(),
                         .appender = store->get()};
   Server server(options.server, std::move(context));
   if (const Status status = server.start(std::move(*listeners)); !status.ok()) return fail(status.error().message);

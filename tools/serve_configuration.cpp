@@ -27,6 +27,7 @@ void ServedConfiguration::adopt(const Config& config) {
   {
     const std::lock_guard lock(mutex_);
     redacted_text_ = config.redacted_text;
+    external_labels_ = config.external_labels;
     state_ = {true, now_ms()};
     evaluation_interval_ = config.evaluation_interval;
     retention_time_ = config.retention_time;
@@ -81,6 +82,11 @@ Status ServedConfiguration::reload() {
 std::string ServedConfiguration::redacted_text() const {
   const std::lock_guard lock(mutex_);
   return redacted_text_;
+}
+
+Labels ServedConfiguration::external_labels() const {
+  const std::lock_guard lock(mutex_);
+  return external_labels_;
 }
 
 ReloadState ServedConfiguration::state() const {

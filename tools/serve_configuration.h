@@ -29,6 +29,7 @@ class ServedConfiguration {
 
   std::string redacted_text() const;
   ReloadState state() const;
+  Labels external_labels() const;
 
  private:
   const std::string path_;
@@ -39,6 +40,7 @@ class ServedConfiguration {
   ScrapeManager* scraping_ = nullptr;
   Store* store_ = nullptr;
   std::string redacted_text_;
+  Labels external_labels_;
   ReloadState state_;
   DurationMs evaluation_interval_ = 0;
   std::optional<DurationMs> retention_time_;

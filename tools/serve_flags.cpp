@@ -81,7 +81,7 @@ constexpr FlagSpec kFlags[] = {
      "prometheus.WriteRequest|io.prometheus.write.v2.Request", true},
     {"web.enable-otlp-receiver", boolean, "false", "", "is not supported yet: OTLP is not received"},
     {"web.config.file", text, "",
-     "A file that may not ask for TLS or passwords yet: Pipit refuses to serve without them."},
+     "A file in Prometheus's format that asks for TLS, passwords, headers and a rate limit; read again when it changes."},
     {"web.max-notifications-subscribers", integer, "16", "", "has no effect: there are no live notifications"},
     {"web.user-assets", text, "", "", "is not supported yet: nothing is served under /user"},
     {"web.console.templates", text, "consoles", "", kNoConsoles},

@@ -143,6 +143,7 @@ Result<ServeOptions> build_serve_options(const ParsedFlags& flags) {
   options.log_format = *format;
   if (const Status status = read_server_options(flags, options.server); !status.ok()) return status.error();
   if (const Status status = read_engine_options(flags, options.engine); !status.ok()) return status.error();
+  options.server.lookback_delta = options.engine.lookback_delta;
   return options;
 }
 

@@ -51,7 +51,9 @@ class HttpServerTest : public ::testing::Test {
         [this](RawRequest request, const std::atomic<bool>& canceled) {
           return exchange_->answer(std::move(request), canceled);
         },
-        [](std::string_view target) { return target.starts_with("/slow") ? RequestClass::query : RequestClass::quick; },
+        [](const RawRequest& request) {
+          return request.target.starts_with("/slow") ? RequestClass::query : RequestClass::quick;
+        },
         metrics_);
   }
 

@@ -48,7 +48,7 @@ TEST(RequestReader, ReadsWholeRequestsHoweverTheyAreCut) {
       for (std::size_t i = 0; i < good.bytes.size(); i += step)
         reader.feed(std::string_view(good.bytes).substr(i, step));
       ASSERT_EQ(reader.state(), State::complete);
-      EXPECT_EQ(reader.target(), good.target);
+      EXPECT_EQ(reader.request().target, good.target);
       RawRequest request = reader.take();
       EXPECT_EQ(request.target, good.target);
       EXPECT_EQ(request.body, good.body);

@@ -278,7 +278,7 @@ TEST_F(Serve, WhatAFileProtectsIsNotServedOpenly) {
   std::ofstream(file) << "http_server_config: {http2: true}\nbasic_auth_users: {admin: $2y$10$x}\n";
   Served refused(log(), arguments({"--web.config.file=" + file.string()}));
   EXPECT_EQ(refused.exit_code(), 1);
-  EXPECT_THAT(refused.log(), HasSubstr("web.yml:2:1: basic_auth_users is not supported yet; Pipit does not start"));
+  EXPECT_THAT(refused.log(), HasSubstr("web.yml:2:28: the password of user \\\"admin\\\" is no bcrypt hash"));
 
   std::ofstream(file) << "basic_auth_user: {admin: $2y$10$x}\n";
   Served misspelt(log(), arguments({"--web.config.file=" + file.string()}));
@@ -291,9 +291,11 @@ TEST_F(Serve, WhatAFileProtectsIsNotServedOpenly) {
   Served list(log(), arguments({"--web.config.file=" + file.string()}));
   EXPECT_EQ(list.exit_code(), 1);
 
-  std::ofstream(file) << "http_server_config: {http2: true}\n";
-  Served open(log(), arguments({"--web.config.file=" + file.string()}));
-  EXPECT_NE(open.port(), 0) << open.log();
+  std::ofstream(file) << "basic_auth_users: {alice: $2y$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW}\n";
+  Served closed(log(), arguments({"--web.config.file=" + file.string()}));
+  const int port = closed.port();
+  ASSERT_NE(port, 0) << closed.log();
+  EXPECT_THAT(get(port, "/-/healthy"), HasSubstr("Unauthorized"));
 }
 
 TEST_F(Serve, FlagsWithoutMeaningAreLogged) {
