@@ -119,7 +119,7 @@ class ExportersTest(unittest.TestCase):
             "haproxy": [harness.peer("haproxy"), "-db", "-f", write("haproxy.cfg", HAPROXY.format(port=port["haproxy"]))],
             "caddy": [harness.peer("caddy"), "run", "--adapter", "caddyfile", "--config",
                       write("Caddyfile", CADDY.format(port=port["caddy"]))],
-            "alertmanager": [harness.peer("prometheus-alertmanager"), f"--config.file={write('am.yml', ALERTMANAGER)}",
+            "alertmanager": [*cls.with_shared_files(), harness.peer("prometheus-alertmanager"), f"--config.file={write('am.yml', ALERTMANAGER)}",
                              f"--storage.path={cls.folder.path}/am", f"--web.listen-address={address('alertmanager')}",
                              "--cluster.listen-address="],
             "pushgateway": [harness.peer("prometheus-pushgateway"), f"--web.listen-address={address('pushgateway')}"],
@@ -143,6 +143,14 @@ class ExportersTest(unittest.TestCase):
                     return False
 
             harness.wait_until(answers, f"{name} serves metrics", timeout=60)
+
+    @staticmethod
+    def with_shared_files():
+        """Debian's Alertmanager reads templates from /usr/share: what is only unpacked is laid over it, for that process alone."""
+        if os.path.exists("/usr/share/prometheus/alertmanager/default.tmpl"):
+            return []
+        overlay = f"mount -t overlay overlay -o lowerdir={harness.REPOSITORY}/build/peers/usr/share:/usr/share /usr/share"
+        return ["unshare", "-rm", "sh", "-c", overlay + ' && exec "$@"', "sh"]
 
     def both(self, ask):
         return ask(self.servers["pipit"]), ask(self.servers["prometheus"])
