@@ -4,7 +4,8 @@
 //   replay --targets 200 --port 19100 --config > prometheus.yml
 //
 // Target i answers on /t/i/metrics, or on port + i with --ports, with page (i * 7 + seconds since the start / interval)
-// of the recording, so that targets differ and values move. On SIGTERM it prints what it served and its own CPU time.
+// of the recording, so that targets differ and values move. With --hang N the first N take requests and never answer.
+// On SIGTERM it prints what it served and its own CPU time.
 
 #include <arpa/inet.h>
 #include <libdeflate.h>
@@ -36,6 +37,7 @@ struct Options {
   bool gzip = false;
   bool ports = false;
   bool config = false;
+  int hang = 0;  ///< targets below it take requests and never answer
 };
 
 [[noreturn]] void die(const std::string& message) {
@@ -65,11 +67,13 @@ Options parse_options(int argc, char** argv) {
       options.gzip = true;
     } else if (name == "--ports") {
       options.ports = true;
+    } else if (name == "--hang") {
+      options.hang = std::atoi(value());
     } else if (name == "--config") {
       options.config = true;
     } else {
       die("usage: replay --targets N --pages FILE.tar.zst|DIR --port P [--interval SECONDS] [--most-pages N] [--gzip] "
-          "[--ports] [--config]");
+          "[--ports] [--hang N] [--config]");
     }
   }
   if (options.targets < 1 || options.interval <= 0 || options.port < 1)
@@ -211,6 +215,7 @@ class Replay {
     int target = connection.target;
     if (!options_.ports && std::sscanf(connection.request.c_str(), "GET /t/%d/", &target) != 1) return false;
     connection.request.clear();
+    if (target < options_.hang) return true;
     const auto elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
     const auto page = static_cast<std::size_t>(target) * 7 + static_cast<std::size_t>(elapsed / options_.interval);
     connection.unsent = answers_[page % answers_.size()];

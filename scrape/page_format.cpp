@@ -35,20 +35,27 @@ std::string_view escaping_name(NameEscaping escaping) {
 
 /// The media type of a protocol; "" of one that is not built.
 std::string media_type(ScrapeProtocol protocol, NameEscaping escaping) {
-  const std::string names = ";escaping=" + std::string(escaping_name(escaping));
+  std::string type;
+  const auto make = [&type](std::string_view name, std::string_view version) {
+    type.append(name).append(";version=").append(version);
+  };
   switch (protocol) {
     case ScrapeProtocol::openmetrics_1_0_0:
-      return std::string(kOpenMetrics) + ";version=1.0.0" + names;
-    case ScrapeProtocol::openmetrics_0_0_1:
-      return std::string(kOpenMetrics) + ";version=0.0.1";
-    case ScrapeProtocol::text_1_0_0:
-      return std::string(kText) + ";version=1.0.0" + names;
-    case ScrapeProtocol::text_0_0_4:
-      return std::string(kText) + ";version=0.0.4";
-    case ScrapeProtocol::protobuf:
+      make(kOpenMetrics, "1.0.0");
       break;
+    case ScrapeProtocol::openmetrics_0_0_1:
+      make(kOpenMetrics, "0.0.1");
+      return type;
+    case ScrapeProtocol::text_1_0_0:
+      make(kText, "1.0.0");
+      break;
+    case ScrapeProtocol::text_0_0_4:
+      make(kText, "0.0.4");
+      return type;
+    case ScrapeProtocol::protobuf:
+      return type;
   }
-  return "";
+  return type.append(";escaping=").append(escaping_name(escaping));
 }
 
 std::string_view trim(std::string_view text) {

@@ -15,9 +15,11 @@
 #include "query/active_queries.h"
 #include "query/engine.h"
 #include "scrape/scrape_manager.h"
+#include "storage/exemplar_store.h"
 #include "storage/store.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
+#include "tools/open_files.h"
 #include "tools/prometheus_data.h"
 #include "tools/resident_memory.h"
 #include "tools/serve_configuration.h"
@@ -113,6 +115,7 @@ int serve(const ServeOptions& options, const ParsedFlags& flags, const Signals& 
   log_info("Starting Pipit", {{"version", pipit_version()}, {"pid", static_cast<int>(::getpid())}});
   for (const std::string& line : flags.ignored()) log_warn(line);
 
+  raise_open_file_limit();
   MetricsRegistry metrics;
   register_process_metrics(metrics);
   metrics.gauge("pipit_build_info", "1, with the version as label.", {{"version", std::string(pipit_version())}})
@@ -148,15 +151,16 @@ int serve(const ServeOptions& options, const ParsedFlags& flags, const Signals& 
                                 {"replayed_records", stats.replayed_records},
                                 {"replay_ms", stats.replay_time}});
 
-  auto active_queries =
-      ActiveQueries::open(options.data_path / "pipit" / "queries.active", options.engine.max_concurrency);
+  auto active_queries = ActiveQueries::open(options.data_path / "pipit" / "queries.active", options.engine.max_concurrency);
   if (!active_queries.ok()) log_warn(active_queries.error().message);
   EngineOptions engine_options = options.engine;
   if (active_queries.ok()) engine_options.active_queries = active_queries->get();
   engine_options.default_subquery_step = config->evaluation_interval;
   const Engine engine(**store, engine_options, metrics);
-  ScrapeManager scraping(**store, metrics, {.user_agent = "Pipit/" + std::string(pipit_version())});
-  configuration.attach(scraping, **store);
+  ExemplarStore exemplars(metrics, config->max_exemplars);
+  ScrapeManager scraping(**store, metrics,
+                         {.user_agent = "Pipit/" + std::string(pipit_version()), .exemplars = &exemplars});
+  configuration.attach(scraping, **store, exemplars);
 
   ServerContext context{.engine = engine,
                         .source = **store,
@@ -170,6 +174,7 @@ int serve(const ServeOptions& options, const ParsedFlags& flags, const Signals& 
                         .reload_state = [&configuration] { return configuration.state(); },
                         .external_labels = [&configuration] { return configuration.external_labels(); },
                         .security = security.get(),
+                        .exemplars = &exemplars,
                         .appender = store->get()};
   Server server(options.server, std::move(context));
   if (const Status status = server.start(std::move(*listeners)); !status.ok()) return fail(status.error().message);

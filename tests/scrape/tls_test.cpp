@@ -54,6 +54,16 @@ class TlsTest : public ScrapeFixture {
     return config;
   }
 
+  static std::string key_pem() {
+    BIO* bio = BIO_new(BIO_s_mem());
+    PEM_write_bio_PrivateKey(bio, key_, nullptr, nullptr, 0, nullptr, nullptr);
+    char* text = nullptr;
+    const auto size = static_cast<std::size_t>(BIO_get_mem_data(bio, &text));
+    std::string pem(text, size);
+    BIO_free(bio);
+    return pem;
+  }
+
   static EVP_PKEY* key_;
   static X509* certificate_;
   static std::filesystem::path path_;
@@ -72,6 +82,13 @@ class TlsServer {
     SSL_CTX_use_PrivateKey(context_, key);
   }
   ~TlsServer() { SSL_CTX_free(context_); }
+
+  /// Takes only clients with a certificate that the one in `file` has signed.
+  void ask_for_certificate(const std::string& file) {
+    SSL_CTX_load_verify_locations(context_, file.c_str(), nullptr);
+    SSL_CTX_set_verify(context_, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+  }
+  void at_least(int version) { SSL_CTX_set_min_proto_version(context_, version); }
 
   /// Serves one connection until the client leaves.
   void serve(int fd) {
@@ -125,6 +142,72 @@ TEST_F(TlsTest, SaysThatTheServerSpeaksNoTls) {
   apply({https_job(plain.address())});
   const std::string expected = "Get \"https://" + plain.address() + "/metrics\": tls: wrong version number";
   EXPECT_EQ(error_after_waiting_for(expected), expected);
+  manager.reset();
+}
+
+TEST_F(TlsTest, AConfiguredServerNameIsCheckedInPlaceOfTheHost) {
+  TlsServer tls(key_, certificate_, PageServer::ok("a 1\n"));
+  PageServer server(PageServer::RawScript([&](int fd) { tls.serve(fd); }));
+  auto config = https_job("localhost" + server.address().substr(server.address().find(':')));
+  config.http_client.tls.server_name = "127.0.0.1";
+  apply({config});
+  EXPECT_TRUE(wait_for([&] { return count("a") >= 1; })) << first_error();
+  manager.reset();
+}
+
+TEST_F(TlsTest, VerificationCanBeSkipped) {
+  TlsServer tls(key_, certificate_, PageServer::ok("a 1\n"));
+  PageServer server(PageServer::RawScript([&](int fd) { tls.serve(fd); }));
+  auto config = https_job("localhost" + server.address().substr(server.address().find(':')));
+  config.http_client.tls.insecure_skip_verify = true;
+  apply({config});
+  EXPECT_TRUE(wait_for([&] { return count("a") >= 1; })) << first_error();
+  manager.reset();
+}
+
+TEST_F(TlsTest, TheAuthorityInAFileIsReadAgainWhenItChanges) {
+  TlsServer tls(key_, certificate_, PageServer::ok("a 1\n", "Connection: close\r\n"));
+  PageServer server(PageServer::RawScript([&](int fd) { tls.serve(fd); }));
+  const auto file = path_.string() + ".ca";
+  std::filesystem::remove(file);
+  auto config = https_job(server.address());
+  config.http_client.tls.ca.file = file;
+  apply({config});
+  const std::string expected =
+      "Get \"https://" + server.address() + "/metrics\": unable to read file " + file + ": No such file or directory";
+  EXPECT_EQ(error_after_waiting_for(expected), expected);
+  std::filesystem::copy_file(path_, file);
+  EXPECT_TRUE(wait_for([&] { return count("a") >= 1; })) << first_error();
+  manager.reset();
+  std::filesystem::remove(file);
+}
+
+TEST_F(TlsTest, AClientCertificateIsShownToServersThatAskForIt) {
+  TlsServer tls(key_, certificate_, PageServer::ok("a 1\n"));
+  tls.ask_for_certificate(path_.string());
+  PageServer server(PageServer::RawScript([&](int fd) { tls.serve(fd); }));
+  auto without = https_job(server.address());
+  apply({without});
+  EXPECT_NE(first_error().find("tls"), std::string::npos) << first_error();
+  auto with = https_job(server.address());
+  with.http_client.tls.certificate.file = path_.string();
+  with.http_client.tls.key.text = key_pem();
+  apply({with});
+  EXPECT_TRUE(wait_for([&] { return count("a") >= 1; })) << first_error();
+  manager.reset();
+}
+
+TEST_F(TlsTest, VersionsAreBounded) {
+  TlsServer tls(key_, certificate_, PageServer::ok("a 1\n"));
+  tls.at_least(TLS1_3_VERSION);
+  PageServer server(PageServer::RawScript([&](int fd) { tls.serve(fd); }));
+  auto config = https_job(server.address());
+  config.http_client.tls.max_version = TlsVersion::tls12;
+  apply({config});
+  EXPECT_NE(first_error().find("protocol version"), std::string::npos) << first_error();
+  config.http_client.tls.max_version = TlsVersion::tls13;
+  apply({config});
+  EXPECT_TRUE(wait_for([&] { return count("a") >= 1; })) << "other options are another connection";
   manager.reset();
 }
 
