@@ -215,32 +215,4 @@ HttpResponse handle_series(const ServerContext& context, const HttpRequest& requ
   return api_elements("[]", count, write, warnings);
 }
 
-HttpResponse handle_metadata(const ServerContext& context, const HttpRequest& request) {
-  auto limit = number_parameter(request.form, "limit");
-  if (!limit.ok()) return api_error(limit.error());
-  // A metric has one piece of metadata here, so that this changes nothing; but it must be a number.
-  auto per_metric = number_parameter(request.form, "limit_per_metric");
-  if (!per_metric.ok()) return api_error(per_metric.error());
-
-  std::vector<MetricMetadata> found;
-  if (*limit != 0) {
-    auto metadata =
-        context.source.metadata(request.form.get("metric"), *limit < 0 ? 0 : static_cast<std::size_t>(*limit));
-    if (!metadata.ok()) return api_error(metadata.error());
-    found = std::move(*metadata);
-  }
-  std::size_t count = found.size();
-  auto shared = std::make_shared<const std::vector<MetricMetadata>>(std::move(found));
-  auto write = [shared](std::size_t i, std::string& out) {
-    const MetricMetadata& entry = (*shared)[i];
-    append_json_string(out, entry.metric);
-    out.append(R"(:[{"type":")").append(metric_type_name(entry.metadata.type)).append(R"(","help":)");
-    append_json_string(out, entry.metadata.help);
-    out.append(R"(,"unit":)");
-    append_json_string(out, entry.metadata.unit);
-    out.append("}]");
-  };
-  return api_elements("{}", count, write);
-}
-
 }  // namespace pipit

@@ -18,6 +18,5 @@ HttpResponse handle_labels(const ServerContext& context, const HttpRequest& requ
 /// `name` is the path's part between `label/` and `/values`.
 HttpResponse handle_label_values(const ServerContext& context, const HttpRequest& request, std::string_view name);
 HttpResponse handle_series(const ServerContext& context, const HttpRequest& request);
-HttpResponse handle_metadata(const ServerContext& context, const HttpRequest& request);
 
 }  // namespace pipit

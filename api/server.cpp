@@ -13,6 +13,7 @@
 #include "api/query_handlers.h"
 #include "api/remote_write.h"
 #include "api/status_handlers.h"
+#include "api/target_handlers.h"
 #include "api/web_security.h"
 #include "model/duration.h"
 #include "model/matcher.h"
@@ -223,6 +224,9 @@ void Server::Impl::add_query_routes() {
   add("/api/v1/labels", kGet | kPost, with_context(handle_labels));
   add("/api/v1/series", kGet | kPost, with_context(handle_series));
   add("/api/v1/metadata", kGet, with_context(handle_metadata));
+  add("/api/v1/query_exemplars", kGet | kPost, with_context(handle_query_exemplars));
+  add("/api/v1/targets/metadata", kGet, with_context(handle_target_metadata));
+  add("/api/v1/targets/relabel_steps", kGet, with_context(handle_relabel_steps));
   add("/federate", kGet, [this](const HttpRequest& request) {
     return ready_ ? handle_federate(context_, request, options_.lookback_delta)
                   : text_answer(503, "Service Unavailable");
@@ -262,7 +266,6 @@ void Server::Impl::add_status_routes() {
   add("/api/v1/rules", kGet, [](const HttpRequest& request) { return handle_rules(request); });
   add("/api/v1/alerts", kGet, constant(R"({"alerts":[]})"));
   add("/api/v1/alertmanagers", kGet, constant(R"({"activeAlertmanagers":[],"droppedAlertmanagers":[]})"));
-  add("/api/v1/query_exemplars", kGet | kPost, constant("[]"));
 
   add("/metrics", kGet, [this](const HttpRequest&) {
     HttpResponse response = text_answer(200, context_.metrics.render());

@@ -17,6 +17,7 @@
 
 namespace pipit {
 
+class ExemplarStore;
 class WebSecurity;
 
 struct ServerOptions {
@@ -55,6 +56,7 @@ struct ServerContext {
   std::function<ReloadState()> reload_state = nullptr;  ///< for runtimeinfo; may be empty
   std::function<Labels()> external_labels = nullptr;    ///< of the configuration, for /federate; may be empty
   WebSecurity* security = nullptr;                      ///< null: everybody may, in plain HTTP
+  ExemplarStore* exemplars = nullptr;                   ///< of query_exemplars and remote write; may be null
   Appender* appender = nullptr;                         ///< what remote write stores into; may be null without it
 };
 

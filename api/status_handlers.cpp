@@ -79,6 +79,7 @@ void append_active_target(std::string& out, const TargetStatus& target, std::str
   object.text("scrapeUrl", target.scrape_url);
   object.text("globalUrl", global_url(target.scrape_url, own_url, own_port));
   object.text("lastError", target.last_error);
+  if (!target.last_warning.empty()) object.text("lastWarning", target.last_warning);
   object.text("lastScrape", rfc3339_or_never(target.last_scrape));
   object.number("lastScrapeDuration", target.last_scrape_duration);
   object.text("health", health_name(target.health));

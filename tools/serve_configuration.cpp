@@ -41,10 +41,11 @@ void ServedConfiguration::adopt(const Config& config) {
                                         {"warnings", config.warnings.size()}});
 }
 
-void ServedConfiguration::attach(ScrapeManager& scraping, Store& store) {
+void ServedConfiguration::attach(ScrapeManager& scraping, Store& store, ExemplarStore& exemplars) {
   const std::lock_guard lock(reload_mutex_);
   scraping_ = &scraping;
   store_ = &store;
+  exemplars_ = &exemplars;
 }
 
 Status ServedConfiguration::reload() {
@@ -74,6 +75,7 @@ Status ServedConfiguration::reload() {
     }
   }
   store_->set_out_of_order_window(config->out_of_order_time_window);
+  exemplars_->set_capacity(config->max_exemplars);
   scraping_->apply(*config);
   adopt(*config);
   return {};

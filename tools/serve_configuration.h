@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "model/result.h"
 #include "scrape/scrape_manager.h"
+#include "storage/exemplar_store.h"
 #include "storage/store.h"
 #include "telemetry/metrics.h"
 
@@ -22,8 +23,8 @@ class ServedConfiguration {
   Result<Config> load();
   /// Makes `config` the one that runs.
   void adopt(const Config& config);
-  /// From now on `reload` applies what it reads to `scraping` and `store`, which must outlive this.
-  void attach(ScrapeManager& scraping, Store& store);
+  /// From now on `reload` applies what it reads to these, which must outlive this.
+  void attach(ScrapeManager& scraping, Store& store, ExemplarStore& exemplars);
   /// Reads the file again. A configuration with a mistake is logged and refused, and the old one stays.
   Status reload();
 
@@ -39,6 +40,7 @@ class ServedConfiguration {
   std::mutex reload_mutex_;   ///< one reload at a time
   ScrapeManager* scraping_ = nullptr;
   Store* store_ = nullptr;
+  ExemplarStore* exemplars_ = nullptr;
   std::string redacted_text_;
   Labels external_labels_;
   ReloadState state_;

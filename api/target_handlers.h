@@ -1,0 +1,20 @@
+#pragma once
+
+#include "api/http_message.h"
+#include "api/server.h"
+
+namespace pipit {
+
+// Handlers of /api/v1 about what targets' pages say besides samples. All are thread-safe.
+
+/// /api/v1/metadata: by metric, what the active targets say of it; of metrics that none of them has, what the store
+/// remembers.
+HttpResponse handle_metadata(const ServerContext& context, const HttpRequest& request);
+/// /api/v1/targets/metadata
+HttpResponse handle_target_metadata(const ServerContext& context, const HttpRequest& request);
+/// /api/v1/targets/relabel_steps: a job's relabel_configs applied to labels, one step after the other.
+HttpResponse handle_relabel_steps(const ServerContext& context, const HttpRequest& request);
+/// /api/v1/query_exemplars
+HttpResponse handle_query_exemplars(const ServerContext& context, const HttpRequest& request);
+
+}  // namespace pipit
