@@ -90,11 +90,17 @@ class StreamingAggregate : public Operator {
     std::vector<MaskWord> mask;
   };
 
+  static std::size_t group_bytes(const LabelSet& key, std::size_t words) {
+    return sizeof(Group) + kTableEntryBytes + 2 * bytes_of(key) + words * sizeof(MaskWord);
+  }
+
   bool add(const Block& block, std::size_t row) {
     LabelSet key = grouping_.key(block.labels(row).labels);
     auto [group, is_new] = groups_.find_or_add(key);
     if (is_new) {
-      if (!held_.add(steps_ * (sizeof(State) + sizeof(double) - 1) / sizeof(double))) return false;
+      if (!held_.add(steps_ * (sizeof(State) + sizeof(double) - 1) / sizeof(double), group_bytes(key, block.words()))) {
+        return false;
+      }
       group->labels.labels = std::move(key);
       group->cells.resize(steps_);
       group->mask.resize(block.words());

@@ -30,8 +30,7 @@ class SelectingAggregate : public Operator {
   bool next(Block& out) override {
     if (!store_) {
       while (input_->next(out)) {
-        for (std::size_t row = 0; row < out.rows(); ++row) add(out, row);
-        if (context_.failed()) return false;
+        for (std::size_t row = 0; row < out.rows() && !context_.failed(); ++row) add(out, row);
       }
       if (context_.failed()) return false;
       store_.emplace(context_, steps_);
@@ -56,8 +55,13 @@ class SelectingAggregate : public Operator {
   }
 
   void add(const Block& block, std::size_t row) {
-    auto [group, is_new] = groups_.find_or_add(grouping_.key(block.labels(row).labels));
-    if (is_new) group->heaps.resize(steps_);
+    const LabelSet key = grouping_.key(block.labels(row).labels);
+    auto [group, is_new] = groups_.find_or_add(key);
+    if (is_new) {
+      const std::size_t bytes = sizeof(Group) + kTableEntryBytes + bytes_of(key);
+      if (!held_.add_bytes(bytes + steps_ * sizeof(group->heaps[0]))) return;
+      group->heaps.resize(steps_);
+    }
     auto series = static_cast<std::uint32_t>(series_.size());
     bool entered = false;
     std::uint64_t grown = 0;
@@ -77,8 +81,12 @@ class SelectingAggregate : public Operator {
         entered = true;
       }
     });
-    if (entered) series_.push_back(block.labels(row));
-    held_.add(grown);
+    std::uint64_t bytes = grown * (sizeof(Candidate) - sizeof(double));
+    if (entered) {
+      series_.push_back(block.labels(row));
+      bytes += sizeof(RowLabels) + bytes_of(series_.back().labels);
+    }
+    held_.add(grown, bytes);
   }
 
   /// A single step gives its samples best first, group by group; several give each series its row.

@@ -29,8 +29,7 @@ class QuantileAggregate : public Operator {
     if (!read_) {
       read_ = true;
       while (input_->next(out)) {
-        for (std::size_t row = 0; row < out.rows(); ++row) add(out, row);
-        if (context_.failed()) return false;
+        for (std::size_t row = 0; row < out.rows() && !context_.failed(); ++row) add(out, row);
       }
       if (context_.failed()) return false;
     }
@@ -49,6 +48,8 @@ class QuantileAggregate : public Operator {
     LabelSet key = grouping_.key(block.labels(row).labels);
     auto [group, is_new] = groups_.find_or_add(key);
     if (is_new) {
+      const std::size_t bytes = sizeof(Group) + kTableEntryBytes + 2 * bytes_of(key);
+      if (!held_.add_bytes(bytes + steps_ * sizeof(group->samples[0]))) return;
       group->labels.labels = std::move(key);
       group->samples.resize(steps_);
     }
@@ -87,6 +88,7 @@ class CountValues : public Operator {
         grouping_(context, aggregate),
         input_(std::move(input)),
         label_(label),
+        held_(context),
         store_(context, grid.count) {}
 
   bool next(Block& out) override {
@@ -110,9 +112,10 @@ class CountValues : public Operator {
       if (!ok) return;
       set_label(key, label_, text_of(block.values(row)[i]), context_.symbols());
       auto [place, is_new] = places_.try_emplace(key, store_.size());
-      if (is_new && store_.add_empty({key, block.labels(row).drop_name}) == nullptr) {
-        ok = false;
-        return;
+      if (is_new) {
+        ok = held_.add_bytes(bytes_of(key) + kTableEntryBytes) &&
+             store_.add_empty({key, block.labels(row).drop_name}) != nullptr;
+        if (!ok) return;
       }
       auto& counts = store_.rows()[place->second];
       counts.values[i] += 1;
@@ -126,6 +129,7 @@ class CountValues : public Operator {
     if (is_new) {
       std::string text;
       append_float(text, value);
+      held_.add_bytes(kTableEntryBytes);
       entry->second = context_.symbols().intern(text);
     }
     return entry->second;
@@ -135,6 +139,7 @@ class CountValues : public Operator {
   Grouping grouping_;
   OperatorPtr input_;
   SymbolId label_;
+  HeldCells held_;
   RowStore store_;
   std::unordered_map<LabelSet, std::size_t, LabelSetHash> places_;
   std::unordered_map<std::uint64_t, SymbolId> texts_;

@@ -44,7 +44,9 @@ class SeriesCollector {
   /// False when the query has failed.
   bool add(ResultSeries series) {
     // The answer outlives the query: its samples are never released.
-    if (!context_.hold(series.values.size())) return false;
+    std::size_t bytes = sizeof(ResultSeries) + kTableEntryBytes + 2 * bytes_of(series.labels);
+    if (series.times.use_count() == 1) bytes += series.times->size() * sizeof(TimestampMs);
+    if (!context_.hold(series.values.size(), bytes)) return false;
     auto [place, is_new] = places_.try_emplace(series.labels, result_.series.size());
     if (is_new) {
       result_.series.push_back(std::move(series));

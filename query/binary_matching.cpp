@@ -27,6 +27,7 @@ class VectorBinary : public Operator {
         steps_(grid.count),
         words_(mask_words(grid.count)),
         ambiguous_(words_, 0),
+        held_(context),
         store_(context, grid.count),
         include_(intern_all(matching_.include, context.symbols())) {}
 
@@ -53,22 +54,25 @@ class VectorBinary : public Operator {
   void read_one_side(Block& block) {
     while (one_->next(block)) {
       for (std::size_t row = 0; row < block.rows(); ++row) {
-        if (!store_.add(block, row)) return;
-        add_to_group(store_.size() - 1);
+        if (!store_.add(block, row) || !add_to_group(store_.size() - 1)) return;
       }
     }
   }
 
-  void add_to_group(std::size_t index) {
+  bool add_to_group(std::size_t index) {
     const auto& row = store_.rows()[index];
-    auto [group, is_new] = groups_.find_or_add(key_of_.key(row.labels.labels));
+    const LabelSet key = key_of_.key(row.labels.labels);
+    auto [group, is_new] = groups_.find_or_add(key);
     if (is_new) {
+      const std::size_t bytes = sizeof(Group) + kTableEntryBytes + bytes_of(key);
+      if (!held_.add_bytes(bytes + 2 * words_ * sizeof(MaskWord))) return false;
       group->present.resize(words_);
       group->matched.resize(words_);
     }
     for (std::size_t w = 0; w < words_; ++w) ambiguous_[w] |= group->present[w] & row.mask[w];
     for (std::size_t w = 0; w < words_; ++w) group->present[w] |= row.mask[w];
     group->rows.push_back(index);
+    return true;
   }
 
   void read_many_side(Block& out) {
@@ -151,7 +155,8 @@ class VectorBinary : public Operator {
   /// Watches that grouping labels keep the many side's series apart.
   bool admit(const LabelSet& labels, const std::vector<MaskWord>& mask) {
     auto [entry, is_new] = admitted_.try_emplace(labels, mask);
-    for (std::size_t w = 0; !is_new && w < words_; ++w) {
+    if (is_new) return held_.add_bytes(bytes_of(labels) + kTableEntryBytes + words_ * sizeof(MaskWord));
+    for (std::size_t w = 0; w < words_; ++w) {
       if ((entry->second[w] & mask[w]) != 0) {
         context_.fail(execution_error("multiple matches for labels: grouping labels must ensure unique matches"));
         return false;
@@ -215,6 +220,7 @@ class VectorBinary : public Operator {
   std::size_t steps_;
   std::size_t words_;
   std::vector<MaskWord> ambiguous_;  ///< steps at which a match group has two samples on the one side
+  HeldCells held_;                   ///< by the tables
   RowStore store_;
   GroupTable<Group> groups_;
   std::vector<SymbolId> include_;

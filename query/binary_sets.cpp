@@ -7,10 +7,16 @@ namespace {
 /// By matching labels, the steps at which a side has any sample.
 class Presence {
  public:
-  void add(const LabelSet& key, const MaskWord* mask, std::size_t words) {
-    auto& present = masks_[key];
+  explicit Presence(QueryContext& context) : held_(context) {}
+
+  /// False when the query's limit is reached.
+  bool add(const LabelSet& key, const MaskWord* mask, std::size_t words) {
+    auto [entry, is_new] = masks_.try_emplace(key);
+    if (is_new && !held_.add_bytes(bytes_of(key) + kTableEntryBytes + words * sizeof(MaskWord))) return false;
+    auto& present = entry->second;
     present.resize(words);
     for (std::size_t w = 0; w < words; ++w) present[w] |= mask[w];
+    return true;
   }
   /// Null when the side has none at all.
   const MaskWord* find(const LabelSet& key) const {
@@ -19,6 +25,7 @@ class Presence {
   }
 
  private:
+  HeldCells held_;
   std::unordered_map<LabelSet, std::vector<MaskWord>, LabelSetHash> masks_;
 };
 
@@ -29,7 +36,8 @@ class FilterByPresence : public Operator {
       : matching_(context, *binary.matching),
         keep_present_(binary.op == BinaryOp::land),
         left_(std::move(left)),
-        right_(std::move(right)) {}
+        right_(std::move(right)),
+        presence_(context) {}
 
   bool next(Block& out) override {
     if (right_) read_right(out);
@@ -53,7 +61,7 @@ class FilterByPresence : public Operator {
   void read_right(Block& block) {
     while (right_->next(block)) {
       for (std::size_t row = 0; row < block.rows(); ++row) {
-        presence_.add(matching_.key(block.labels(row).labels), block.mask(row), block.words());
+        if (!presence_.add(matching_.key(block.labels(row).labels), block.mask(row), block.words())) return;
       }
     }
     right_.reset();
@@ -70,13 +78,13 @@ class FilterByPresence : public Operator {
 class Union : public Operator {
  public:
   Union(QueryContext& context, const BinaryExpr& binary, OperatorPtr left, OperatorPtr right)
-      : matching_(context, *binary.matching), left_(std::move(left)), right_(std::move(right)) {}
+      : matching_(context, *binary.matching), left_(std::move(left)), right_(std::move(right)), presence_(context) {}
 
   bool next(Block& out) override {
     if (left_) {
       if (left_->next(out)) {
         for (std::size_t row = 0; row < out.rows(); ++row) {
-          presence_.add(matching_.key(out.labels(row).labels), out.mask(row), out.words());
+          if (!presence_.add(matching_.key(out.labels(row).labels), out.mask(row), out.words())) return false;
         }
         return true;
       }

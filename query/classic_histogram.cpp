@@ -134,7 +134,8 @@ class HistogramOperator : public Operator {
         input_(std::move(input)),
         position_(position),
         compute_(std::move(compute)),
-        le_(context.symbols().intern("le")) {}
+        le_(context.symbols().intern("le")),
+        held_(context) {}
 
   bool next(Block& out) override {
     if (!store_ && !read_all(out)) return false;
@@ -164,9 +165,13 @@ class HistogramOperator : public Operator {
         }
         remove_label(labels, le_);
         auto [place, is_new] = places.try_emplace(labels, histograms_.size());
-        if (is_new) histograms_.push_back({std::move(labels), {}});
+        std::size_t bytes = sizeof(Histogram::buckets[0]);
+        if (is_new) {
+          bytes += sizeof(Histogram) + kTableEntryBytes + 2 * bytes_of(labels);
+          histograms_.push_back({std::move(labels), {}});
+        }
         histograms_[place->second].buckets.emplace_back(*upper_bound, store_->size());
-        if (!store_->add(block, row)) return false;
+        if (!held_.add_bytes(bytes) || !store_->add(block, row)) return false;
       }
     }
     for (auto& histogram : histograms_) std::sort(histogram.buckets.begin(), histogram.buckets.end());
@@ -198,6 +203,7 @@ class HistogramOperator : public Operator {
   PositionRange position_;
   Compute compute_;
   SymbolId le_;
+  HeldCells held_;  ///< beside the store
   std::optional<RowStore> store_;
   std::vector<Histogram> histograms_;
   std::size_t at_ = 0;

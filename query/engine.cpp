@@ -13,6 +13,7 @@
 #include "query/planner.h"
 #include "query/query_context.h"
 #include "query/query_gate.h"
+#include "query/row_store.h"
 #include "query/step_invariance.h"
 #include "telemetry/metrics.h"
 
@@ -90,7 +91,7 @@ unsigned helpers_of(const EngineOptions& options) {
 
 void evaluate(QueryContext& context, const Expr& expr, const StepGrid& grid, QueryResult& result) {
   const auto begin = Clock::now();
-  Planner planner(context);
+  Planner planner(context, expr);
   bool is_range = context.request().is_range();
   switch (expr.type) {
     case ValueType::string:
@@ -108,6 +109,8 @@ void evaluate(QueryContext& context, const Expr& expr, const StepGrid& grid, Que
       return collect_samples(context, *planner.range(expr, grid).samples, result);
     case ValueType::instant_vector: {
       auto root = planner.vector(expr, grid);
+      if (is_range && may_mix_names(expr)) root = make_merge_equal_rows(context, std::move(root));
+      planner.finish();
       result.stats.prepare = std::chrono::duration<double>(Clock::now() - begin).count();
       return is_range ? collect_matrix(context, *root, grid, result) : collect_vector(context, *root, grid, result);
     }
@@ -147,10 +150,10 @@ class Engine::Impl {
     DurationMs timeout = request.timeout > 0 ? std::min(request.timeout, options_.timeout) : options_.timeout;
     auto deadline = begin + std::chrono::milliseconds(timeout);
     const auto parsed = Clock::now();
-    if (auto status = gate_.enter(deadline, request.canceled); !status.ok()) return named(status.error());
+    const auto place = gate_.enter(deadline, request.canceled);
+    if (!place.ok()) return named(place.error());
     const auto entered = Clock::now();
     auto result = evaluate_or_run_out(request, **expr, *grid, deadline);
-    gate_.leave();
     if (result.ok()) {
       QueryStats& stats = result->stats;
       stats.prepare += seconds(parsed - begin);
@@ -190,6 +193,7 @@ class Engine::Impl {
     evaluate(context, expr, grid, result);
     result.stats.samples_read = context.samples_read();
     result.stats.peak_samples = context.most_held();
+    result.stats.peak_memory = context.most_memory();
     metrics_.samples_read.add(static_cast<double>(context.samples_read()));
     if (context.failed()) return context.error();
     result.symbols = context.shared_symbols();

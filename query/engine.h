@@ -22,6 +22,7 @@ struct EngineOptions {
   DurationMs lookback_delta = DurationMs{5} * 60'000;
   DurationMs timeout = DurationMs{2} * 60'000;
   std::uint64_t max_samples = 50'000'000;
+  std::uint64_t max_memory = std::uint64_t{1} << 30;  ///< bytes that a query may hold
   unsigned max_concurrency = 20;
   /// On which a query that has much to read works: its caller's and helpers, which all queries share. 0: one a core.
   unsigned threads = 0;
@@ -61,6 +62,7 @@ struct QueryStats {
   double total = 0;
   std::uint64_t samples_read = 0;  ///< from the store
   std::uint64_t peak_samples = 0;  ///< samples and cells that were held at a time
+  std::uint64_t peak_memory = 0;   ///< bytes of these, of labels and of what finds them
 };
 
 enum class ResultType { scalar, string, vector, matrix };

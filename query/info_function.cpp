@@ -23,6 +23,7 @@ class Info : public Operator {
         grid_(grid),
         window_(window),
         identity_{context.symbols().intern("instance"), context.symbols().intern("job")},
+        held_(context),
         info_(context, grid.count) {
     if (selector != nullptr) info_selector_.matchers = selector->matchers;
     for (const auto& matcher : info_selector_.matchers) {
@@ -80,8 +81,10 @@ class Info : public Operator {
     while (series->next(block)) {
       for (std::size_t row = 0; row < block.rows(); ++row) {
         const auto& labels = block.labels(row).labels;
-        identities_[identity_of(labels)][get_label(labels, context_.name_id())].push_back(info_.size());
-        if (!info_.add(block, row)) return;
+        LabelSet identity = identity_of(labels);
+        const std::size_t bytes = bytes_of(identity) + 2 * kTableEntryBytes + sizeof(Identity) + sizeof(Sources);
+        identities_[std::move(identity)][get_label(labels, context_.name_id())].push_back(info_.size());
+        if (!held_.add_bytes(bytes) || !info_.add(block, row)) return;
       }
     }
   }
@@ -164,6 +167,7 @@ class Info : public Operator {
   VectorSelector info_selector_;
   std::vector<SymbolId> data_labels_;  ///< the only labels to add; empty: all
   bool needs_match_ = false;           ///< samples without an info series go
+  HeldCells held_;                     ///< beside the store
   RowStore info_;
   std::unordered_map<LabelSet, Identity, LabelSetHash> identities_;
   Block base_block_;

@@ -163,7 +163,9 @@ constexpr std::array<NamedFunction, 23> kMathFunctions = {{
     {"log10", [](double v) { return std::log10(v); }},
     {"log2", [](double v) { return std::log2(v); }},
     {"rad", [](double v) { return v * std::numbers::pi / 180; }},
-    {"sgn", [](double v) { return v < 0 ? -1 : v > 0 ? 1 : v; }},
+    {"sgn", [](double v) { return v < 0   ? -1
+                                  : v > 0 ? 1
+                                          : v; }},
     {"sin", [](double v) { return std::sin(v); }},
     {"sinh", [](double v) { return std::sinh(v); }},
     {"sqrt", [](double v) { return std::sqrt(v); }},

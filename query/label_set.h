@@ -15,6 +15,13 @@ struct LabelSetHash {
   std::size_t operator()(const LabelSet& labels) const;
 };
 
+/// What a list of labels takes in RAM, and so much more for a place in a table that finds it.
+inline std::size_t bytes_of(const LabelSet& labels) {
+  constexpr std::size_t kAllocation = 16;
+  return sizeof(LabelSet) + kAllocation + labels.size() * sizeof(LabelPair);
+}
+inline constexpr std::size_t kTableEntryBytes = 48;
+
 /// The value's id, 0 ("") when there is no such label.
 SymbolId get_label(const LabelSet& labels, SymbolId name);
 /// Adds, replaces or (with value 0) removes a label; keeps the order.

@@ -34,13 +34,18 @@ OrderedScan::~OrderedScan() {
   threads_.give_back(helpers_.size());
 }
 
-bool OrderedScan::next(ScannedBatch& batch) {
+std::uint64_t OrderedScan::batch_cells() const {
+  return std::min<std::uint64_t>(kMaxBatch * steps_, std::max(steps_, Block::kTargetCells));
+}
+
+bool OrderedScan::next(ScannedBatch& batch, std::uint64_t spare_cells) {
   if (!own_) own_ = std::make_unique<Worker>(Worker{selection_.reader(), make_function_()});
   for (;;) {
     bool may_produce;
     bool worth_help;
     {
       std::unique_lock lock(mutex_);
+      spare_cells_ = spare_cells;
       if (take_ready(batch)) return true;
       if (failed_) batch.status = execution_error(kNoMemory);
       if (failed_) return true;

@@ -45,8 +45,9 @@ class OrderedScan {
   ~OrderedScan();
   OrderedScan(const OrderedScan&) = delete;
 
-  /// Replaces `batch`, of which the storage is used again. False at the end and when the query is interrupted.
-  bool next(ScannedBatch& batch);
+  /// Replaces `batch`, of which the storage is used again. False at the end and when the query is interrupted. What is
+  /// made ready ahead of it takes no more than `spare_cells`.
+  bool next(ScannedBatch& batch, std::uint64_t spare_cells);
 
  private:
   /// What a thread has of its own.
@@ -62,7 +63,12 @@ class OrderedScan {
   void publish(std::uint64_t number, ScannedBatch batch);
   void add_helper();
   void help();
-  bool has_room() const { return taken_ - next_ < 2 * (helpers_.size() + 2); }
+  bool has_room() const {
+    const std::uint64_t ahead = taken_ - next_;
+    return ahead == 0 || (ahead < 2 * (helpers_.size() + 2) && (ahead + 1) * batch_cells() <= spare_cells_);
+  }
+  /// What a batch has at most.
+  std::uint64_t batch_cells() const;
   bool finished() const { return at_end_ && next_ == taken_; }
 
   SharedSelection& selection_;
@@ -80,6 +86,7 @@ class OrderedScan {
   std::vector<ScannedBatch> spare_;
   std::uint64_t taken_ = 0;  ///< batches that are ready, in work or used
   std::uint64_t next_ = 0;   ///< the batch that is used next
+  std::uint64_t spare_cells_ = 0;
   bool at_end_ = false;
   bool stopped_ = false;
   bool failed_ = false;       ///< a helper is gone, and perhaps a batch with it

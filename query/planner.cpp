@@ -74,9 +74,13 @@ std::optional<TimestampMs> Planner::at_time(const AtModifier& at) const {
 OperatorPtr Planner::vector(const Expr& expr, const StepGrid& grid) {
   if (!context_.check()) return make_empty();
   if (const auto* e = expr.as<ParenExpr>()) return vector(*e->expr, grid);
-  const bool repeats = grid.count > 1 && is_step_invariant(expr);
-  PlanScope scope(context_, expr, repeats);
-  return scope.measured(repeats ? make_repeat(vector(expr, grid.first_only()), grid) : plan_vector(expr, grid));
+  if (grid.count > 1 && is_step_invariant(expr)) {
+    PlanScope scope(context_, expr, PlanScope::As::repeated);
+    return scope.measured(make_repeat(vector(expr, grid.first_only()), grid));
+  }
+  if (const auto part = repeated_.find(expr); part.uses > 1) return shared_vector(expr, grid, part);
+  PlanScope scope(context_, expr);
+  return scope.measured(plan_vector(expr, grid));
 }
 
 OperatorPtr Planner::plan_vector(const Expr& expr, const StepGrid& grid) {
@@ -244,10 +248,7 @@ ScalarColumn Planner::scalar(const Expr& expr, const StepGrid& grid) {
     return combine_scalars(e->op, left, scalar(*e->rhs, grid));
   }
   if (const auto* e = inner.as<Call>()) {
-    if (e->function->name != "scalar") return scalar_call(*e, grid);
-    PlanScope scope(context_, inner);
-    scope.count_scalar(grid.count);
-    return scalar_call(*e, grid);
+    return e->function->name == "scalar" ? scalar_of_series(inner, *e, grid) : scalar_call(*e, grid);
   }
   refuse("expected a scalar, got " + std::string(value_type_name(expr.type)));
   return ScalarColumn();

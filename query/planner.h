@@ -1,10 +1,14 @@
 #pragma once
 
+#include <memory>
 #include <optional>
+#include <vector>
 
 #include "query/ast.h"
 #include "query/operator.h"
 #include "query/query_context.h"
+#include "query/repeated_parts.h"
+#include "query/row_fan.h"
 #include "query/sample_stream.h"
 #include "query/scalar_column.h"
 #include "query/selector.h"
@@ -17,14 +21,15 @@ struct FunctionSpec;
 /// Turns a checked expression into operators for a grid of steps. The expression must outlive them.
 ///
 /// Scalars are computed while planning, so that an operator has its arguments as columns. What does not depend on the
-/// step is planned for one step and repeated. A selector that is written twice is read twice: sharing one cursor
-/// between two places is the seam for that, `vector_selector` and `range_selector` being the only ones that open
-/// cursors.
+/// step is planned for one step and repeated. What is written twice is computed once (SharedRows), and series that
+/// different functions want are read once (SharedScans).
 ///
 /// After a failure (QueryContext::failed) the results are empty and not to be used.
 class Planner {
  public:
-  explicit Planner(QueryContext& context) : context_(context) {}
+  /// `query` is what will be planned, whole or in parts. It and the context must outlive the planner, and this all
+  /// operators.
+  Planner(QueryContext& context, const Expr& query) : context_(context), repeated_(query) {}
 
   OperatorPtr vector(const Expr& expr, const StepGrid& grid);
   ScalarColumn scalar(const Expr& expr, const StepGrid& grid);
@@ -34,10 +39,22 @@ class Planner {
     RangeWindow window;
     const VectorSelector* selector = nullptr;  ///< that the samples are read by, if they are not a subquery's
   };
+  /// All is planned: what is shared waits for no other place.
+  void finish();
   /// A range selector or a subquery.
   Range range(const Expr& expr, const StepGrid& grid);
 
  private:
+  /// A part of the query over some steps.
+  struct Planned {
+    std::uint32_t part;
+    StepGrid grid;
+    std::shared_ptr<SharedRows> rows;    ///< of a vector
+    std::optional<ScalarColumn> column;  ///< of a scalar
+  };
+  Planned* find_planned(std::uint32_t part, const StepGrid& grid);
+  OperatorPtr shared_vector(const Expr& expr, const StepGrid& grid, RepeatedParts::Part part);
+  ScalarColumn scalar_of_series(const Expr& expr, const Call& call, const StepGrid& grid);
   /// The same without the counter of a profile.
   OperatorPtr plan_vector(const Expr& expr, const StepGrid& grid);
   OperatorPtr vector_selector(const VectorSelector& selector, const StepGrid& grid, bool timestamps,
@@ -69,6 +86,8 @@ class Planner {
   OperatorPtr refuse(std::string message);
 
   QueryContext& context_;
+  RepeatedParts repeated_;
+  std::vector<Planned> planned_;
 };
 
 }  // namespace pipit

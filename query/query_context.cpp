@@ -25,6 +25,7 @@ QueryContext::QueryContext(const Queryable& source, const QueryRequest& request,
       lookback_(request.lookback_delta > 0 ? request.lookback_delta : options.lookback_delta),
       default_subquery_step_(options.default_subquery_step),
       max_samples_(options.max_samples),
+      max_memory_(options.max_memory),
       threads_(threads),
       interrupt_(deadline, request.canceled),
       symbols_(std::make_shared<SymbolTable>()),
@@ -53,11 +54,32 @@ bool QueryContext::check() {
   return !failed_;
 }
 
-bool QueryContext::hold(std::uint64_t cells) {
+bool QueryContext::hold(std::uint64_t cells, std::uint64_t bytes) {
   held_ += cells;
+  held_bytes_ += bytes;
+  // By its place in the list, as rows that are let go may be the last that something had.
+  for (std::size_t i = 0; i < reclaimable_.size() && over_limit(); ++i) reclaimable_[i]->reclaim();
   most_held_ = std::max(most_held_, held_);
+  most_memory_ = std::max(most_memory_, memory());
   if (held_ > max_samples_) fail_for_samples();
+  if (memory() > max_memory_) fail_for_memory();
   return !failed_;
+}
+
+std::uint64_t QueryContext::spare_cells() const {
+  if (held_ >= max_samples_ || memory() >= max_memory_) return 0;
+  return std::min(max_samples_ - held_, (max_memory_ - memory()) / sizeof(double));
+}
+
+bool QueryContext::may_keep(std::uint64_t cells) const {
+  // Of a range of a few hundred steps, rows of ten thousand series.
+  constexpr std::uint64_t kMostKept = 4 << 20;
+  return cells <= kMostKept && cells <= max_samples_ / 4;
+}
+
+void QueryContext::fail_for_memory() {
+  fail(execution_error("query processing would use too much memory in query execution: more than " +
+                       std::to_string(max_memory_) + " bytes (--query.max-memory) for " + shown(request_.expr)));
 }
 
 void QueryContext::fail_for_samples() {

@@ -4,7 +4,7 @@
 
 namespace pipit {
 
-Status QueryGate::enter(Clock::time_point deadline, const std::atomic<bool>* canceled) {
+Result<QueryGate::Place> QueryGate::enter(Clock::time_point deadline, const std::atomic<bool>* canceled) {
   // Nobody wakes a waiting query when its flag is set, so it looks from time to time.
   constexpr auto kLookEvery = std::chrono::milliseconds(50);
   std::unique_lock lock(mutex_);
@@ -17,7 +17,7 @@ Status QueryGate::enter(Clock::time_point deadline, const std::atomic<bool>* can
     freed_.wait_until(lock, std::min(deadline, now + kLookEvery));
   }
   --free_;
-  return {};
+  return Place(*this);
 }
 
 void QueryGate::leave() {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <utility>
 
 #include "model/result.h"
 
@@ -16,12 +17,26 @@ class QueryGate {
 
   explicit QueryGate(unsigned places) : free_(places) {}
 
+  /// A query's place, which is another's when this ends. Must not outlive the gate.
+  class Place {
+   public:
+    explicit Place(QueryGate& gate) : gate_(&gate) {}
+    Place(Place&& other) noexcept : gate_(std::exchange(other.gate_, nullptr)) {}
+    Place& operator=(Place&&) = delete;
+    ~Place() {
+      if (gate_ != nullptr) gate_->leave();
+    }
+
+   private:
+    QueryGate* gate_;
+  };
+
   /// Waits for a place. Errors: timeout at the deadline, canceled when `canceled` (may be null) is set meanwhile.
-  Status enter(Clock::time_point deadline, const std::atomic<bool>* canceled);
-  /// REQUIRES: an enter() that succeeded.
-  void leave();
+  Result<Place> enter(Clock::time_point deadline, const std::atomic<bool>* canceled);
 
  private:
+  void leave();
+
   std::mutex mutex_;
   std::condition_variable freed_;
   unsigned free_;

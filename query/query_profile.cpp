@@ -144,10 +144,12 @@ std::unique_ptr<PlanNode> QueryProfile::take_root() {
   return root;
 }
 
-PlanScope::PlanScope(QueryContext& context, const Expr& expr, bool repeats) : context_(context) {
+PlanScope::PlanScope(QueryContext& context, const Expr& expr, As as) : context_(context) {
   QueryProfile* profile = context.profile();
   if (profile == nullptr) return;
-  node_ = profile->enter(repeats ? "the same at every step" : text_of(expr));
+  std::string text = as == As::repeated ? "the same at every step" : text_of(expr);
+  if (as == As::shared) text += " (as above)";
+  node_ = profile->enter(std::move(text));
   start_ = Clock::now();
   read_before_ = context.samples_read();
 }

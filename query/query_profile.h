@@ -14,7 +14,8 @@ namespace pipit {
 
 class QueryContext;
 
-/// What a node of a plan did. All but `series` and `samples`, which are what it gave, includes its inputs.
+/// What a node of a plan did. All but `series` and `samples`, which are what it gave, includes its inputs. What is
+/// written twice has its inputs where it is first; samples are counted where they were first asked for.
 struct PlanNode {
   std::string text;                ///< `sum by (job)`, `rate(up[5m])`
   std::uint64_t series = 0;        ///< rows that it gave
@@ -43,7 +44,8 @@ class QueryProfile {
 /// profile.
 class PlanScope {
  public:
-  PlanScope(QueryContext& context, const Expr& expr, bool repeats = false);
+  enum class As { computed, repeated, shared };
+  PlanScope(QueryContext& context, const Expr& expr, As as = As::computed);
   PlanScope(const PlanScope&) = delete;
   ~PlanScope();
 

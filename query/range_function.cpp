@@ -182,10 +182,7 @@ OperatorPtr make_range_function(QueryContext& context, RangeFunctionCall call, c
                                 const StepGrid& grid, const RangeWindow& window) {
   const auto shared = std::make_shared<const RangeFunctionCall>(std::move(call));
   const Interrupt& interrupt = context.interrupt();
-  SeriesScan scan;
-  scan.selector = &selector;
-  scan.grid = grid;
-  scan.window = window;
+  SeriesScan scan = scan_of(selector, grid, window);
   scan.drop_name = !shared->function->keeps_name;
   scan.make_function = [=, &interrupt] { return std::make_unique<RangeRow>(shared, grid, window, interrupt); };
   if (CounterRemarks remarks(context, *shared); remarks.wants_counter()) {

@@ -116,8 +116,8 @@ void stddev_over_time(const Windows& w, KernelArgs, RowOut out) {
   variance_over_time(w, out, [](double variance) { return std::sqrt(variance); });
 }
 
-/// Whether a sample is at least as extreme as another: of equal ones the later is taken, and NaN counts only when there
-/// is nothing else. `beats(a, b)`: a is at least as extreme as b.
+/// Whether a sample takes the place of an earlier one as the most extreme: `beats(a, b)` says it of numbers, and NaN
+/// counts only when there is nothing else.
 template <class Beats>
 bool takes_over(double a, double b, Beats beats) {
   return std::isnan(b) || beats(a, b);  // false for a NaN a
@@ -167,15 +167,18 @@ void extreme_of_windows(const Windows& w, Beats beats, Emit emit) {
       [&](std::size_t i, std::uint32_t p) { emit(i, extremes[p]); });
 }
 
+// Of equal samples the first is the extreme one, as one can tell by 0 and -0; but the last says when it was.
+constexpr auto kMore = [](double a, double b) { return a > b; };
+constexpr auto kLess = [](double a, double b) { return a < b; };
 constexpr auto kAtLeast = [](double a, double b) { return a >= b; };
 constexpr auto kAtMost = [](double a, double b) { return a <= b; };
 
 void max_over_time(const Windows& w, KernelArgs, RowOut out) {
-  extreme_of_windows(w, kAtLeast, [&](std::size_t i, std::uint32_t s) { out.set(i, w.values[s]); });
+  extreme_of_windows(w, kMore, [&](std::size_t i, std::uint32_t s) { out.set(i, w.values[s]); });
 }
 
 void min_over_time(const Windows& w, KernelArgs, RowOut out) {
-  extreme_of_windows(w, kAtMost, [&](std::size_t i, std::uint32_t s) { out.set(i, w.values[s]); });
+  extreme_of_windows(w, kLess, [&](std::size_t i, std::uint32_t s) { out.set(i, w.values[s]); });
 }
 
 void ts_of_max_over_time(const Windows& w, KernelArgs, RowOut out) {

@@ -9,13 +9,16 @@ bool RowStore::add(const Block& block, std::size_t row) {
   rows_.push_back({block.labels(row),
                    {block.values(row), block.values(row) + steps_},
                    {block.mask(row), block.mask(row) + words_}});
-  return held_.add(steps_);
+  return hold(rows_.back());
 }
 
 RowStore::Row* RowStore::add_empty(RowLabels labels) {
-  if (!held_.add(steps_)) return nullptr;
   rows_.push_back({std::move(labels), std::vector<double>(steps_, 0.0), std::vector<MaskWord>(words_, 0)});
-  return &rows_.back();
+  return hold(rows_.back()) ? &rows_.back() : nullptr;
+}
+
+bool RowStore::hold(const Row& row) {
+  return held_.add(steps_, sizeof(Row) + bytes_of(row.labels.labels) + words_ * sizeof(MaskWord));
 }
 
 bool RowStoreReader::next(RowStore& store, Block& out) {
@@ -32,7 +35,7 @@ bool RowStoreReader::next(RowStore& store, Block& out) {
 
 bool DuplicateGuard::admit(const LabelSet& labels, const MaskWord* mask, std::size_t words) {
   auto [entry, is_new] = seen_.try_emplace(labels, mask, mask + words);
-  if (is_new) return true;
+  if (is_new) return held_.add_bytes(bytes_of(labels) + kTableEntryBytes + words * sizeof(MaskWord));
   for (std::size_t w = 0; w < words; ++w) {
     if ((entry->second[w] & mask[w]) != 0) {
       context_.fail(execution_error(kSameLabelset));
@@ -57,11 +60,13 @@ class MergeEqualRows : public Operator {
  private:
   bool read_all(Block& block) {
     std::unordered_map<LabelSet, std::size_t, LabelSetHash> places;
+    HeldCells held(context_);
     while (input_->next(block)) {
       if (!store_) store_.emplace(context_, block.steps());
       for (std::size_t row = 0; row < block.rows(); ++row) {
         if (!mask_any(block.mask(row), block.words())) continue;  // its drop_name must not count
         auto [place, is_new] = places.try_emplace(block.labels(row).labels, store_->size());
+        if (is_new && !held.add_bytes(bytes_of(place->first) + kTableEntryBytes)) return false;
         if (is_new ? !store_->add(block, row) : !unite(store_->rows()[place->second], block, row)) return false;
       }
     }

@@ -32,6 +32,8 @@ class RowStore {
   std::size_t steps() const { return steps_; }
 
  private:
+  bool hold(const Row& row);
+
   std::size_t steps_;
   std::size_t words_;
   HeldCells held_;
@@ -57,11 +59,12 @@ inline constexpr const char* kSameLabelset = "vector cannot contain metrics with
 /// Remembers labels and masks only.
 class DuplicateGuard {
  public:
-  explicit DuplicateGuard(QueryContext& context) : context_(context) {}
+  explicit DuplicateGuard(QueryContext& context) : context_(context), held_(context) {}
   bool admit(const LabelSet& labels, const MaskWord* mask, std::size_t words);
 
  private:
   QueryContext& context_;
+  HeldCells held_;
   std::unordered_map<LabelSet, std::vector<MaskWord>, LabelSetHash> seen_;
 };
 

@@ -125,10 +125,7 @@ void WithoutStaleMarkers::assign(std::span<const TimestampMs> times, std::span<c
 
 OperatorPtr make_vector_selector(QueryContext& context, const VectorSelector& selector, const StepGrid& grid,
                                  const RangeWindow& window, SelectorValue value, SelectorNeeds needs) {
-  SeriesScan scan;
-  scan.selector = &selector;
-  scan.grid = grid;
-  scan.window = window;
+  SeriesScan scan = scan_of(selector, grid, window);
   scan.labels = needs.labels != SelectorNeeds::Labels::none;
   scan.name_only = needs.labels == SelectorNeeds::Labels::name;
   scan.values = needs.values;

@@ -15,7 +15,7 @@ class SerialScanOperator : public Operator {
       : context_(context), scan_(std::move(scan)), cursor_(std::move(cursor)), function_(scan_.make_function()) {}
 
   bool next(Block& out) override {
-    out.reset(scan_.grid.count);
+    out.reset(scan_.steps);
     while (!at_end_ && !out.full() && context_.check()) {
       auto more = cursor_->next();
       if (!more.ok() && context_.check()) context_.fail(more.error());
@@ -52,10 +52,10 @@ class SharedScanOperator : public Operator {
       : context_(context),
         scan_(std::move(scan)),
         selection_(std::move(selection)),
-        rows_(*selection_, scan_.make_function, scan_.grid.count, context.threads(), context.interrupt()) {}
+        rows_(*selection_, scan_.make_function, scan_.steps, context.threads(), context.interrupt()) {}
 
   bool next(Block& out) override {
-    while (context_.check() && rows_.next(batch_)) {
+    while (context_.check() && rows_.next(batch_, context_.spare_cells())) {
       if (!batch_.status.ok()) {
         // The store says that it was canceled in its own words.
         if (context_.check()) context_.fail(batch_.status.error());
@@ -111,7 +111,11 @@ class ScanOperator : public Operator {
  private:
   bool open() {
     if (!context_.check()) return false;
-    SelectRequest request = request_of(context_, *scan_.selector, scan_.grid, scan_.window);
+    SelectRequest request;
+    request.matchers = scan_.selector->matchers;
+    request.min_time = scan_.min_time;
+    request.max_time = scan_.max_time;
+    request.canceled = context_.request().canceled;
     request.labels = scan_.labels;
     request.newest_only = scan_.newest_only;
     request.name_only = scan_.name_only;
@@ -141,7 +145,20 @@ class ScanOperator : public Operator {
 
 }  // namespace
 
+SeriesScan scan_of(const VectorSelector& selector, const StepGrid& grid, const RangeWindow& window) {
+  SeriesScan scan;
+  scan.selector = &selector;
+  scan.min_time = window.end(grid.start) - window.range - window.before + 1;
+  scan.max_time = window.end(grid.last()) + window.after;
+  scan.steps = grid.count;
+  return scan;
+}
+
 OperatorPtr make_series_scan(QueryContext& context, SeriesScan scan) {
+  return context.shared_scans().add(context, std::move(scan));
+}
+
+OperatorPtr make_single_scan(QueryContext& context, SeriesScan scan) {
   return std::make_unique<ScanOperator>(context, std::move(scan));
 }
 

@@ -13,9 +13,10 @@ namespace pipit {
 /// A scan of a selector's series in the store, each of which a function makes a row of.
 struct SeriesScan {
   const VectorSelector* selector = nullptr;
-  StepGrid grid;
-  RangeWindow window;
-  bool labels = true;  ///< else rows have none, which spares the store from reading them
+  TimestampMs min_time = 0;  ///< inclusive, as is max_time
+  TimestampMs max_time = 0;
+  std::size_t steps = 0;  ///< cells of a row
+  bool labels = true;     ///< else rows have none, which spares the store from reading them
   // See SelectRequest.
   bool newest_only = false;
   bool name_only = false;
@@ -26,7 +27,13 @@ struct SeriesScan {
   std::function<void(const LabelSet&)> on_row;
 };
 
-/// Rows without a valid cell are left out. What the scan points to must outlive the operator.
+/// A scan of what the windows of a grid cover.
+SeriesScan scan_of(const VectorSelector& selector, const StepGrid& grid, const RangeWindow& window);
+
+/// Rows without a valid cell are left out. What the scan points to must outlive the operator. Scans of the same series
+/// are put together, see SharedScans.
 OperatorPtr make_series_scan(QueryContext& context, SeriesScan scan);
+/// The same for itself alone.
+OperatorPtr make_single_scan(QueryContext& context, SeriesScan scan);
 
 }  // namespace pipit

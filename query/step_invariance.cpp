@@ -78,4 +78,25 @@ bool may_repeat_labels(const Expr& expr) {
   return false;
 }
 
+bool may_mix_names(const Expr& expr) {
+  if (const auto* e = expr.as<Call>()) {
+    return std::any_of(e->args.begin(), e->args.end(), [](const ExprPtr& arg) {
+      return arg->type == ValueType::instant_vector && may_mix_names(*arg);
+    });
+  }
+  if (const auto* e = expr.as<BinaryExpr>()) {
+    if (e->op == BinaryOp::lor) return true;
+    if (e->op == BinaryOp::land || e->op == BinaryOp::lunless) return may_mix_names(*e->lhs);
+    return may_mix_names(*e->lhs) || may_mix_names(*e->rhs);
+  }
+  if (const auto* e = expr.as<UnaryExpr>()) return may_mix_names(*e->expr);
+  if (const auto* e = expr.as<ParenExpr>()) return may_mix_names(*e->expr);
+  if (const auto* e = expr.as<AggregateExpr>()) {
+    const bool selects = e->op == AggregateOp::topk || e->op == AggregateOp::bottomk || e->op == AggregateOp::limitk ||
+                         e->op == AggregateOp::limit_ratio;
+    return selects && may_mix_names(*e->expr);
+  }
+  return false;
+}
+
 }  // namespace pipit

@@ -89,6 +89,8 @@ constexpr FlagSpec kFlags[] = {
 
     {"query.timeout", duration, "2m", "How long a query may take."},
     {"query.max-samples", integer, "50000000", "How many samples a query may hold at once."},
+    {"query.max-memory", size, "1GB",
+     "How much memory a query may hold at once (512MB, 2GB; powers of 1024). Prometheus has no such flag."},
     {"query.max-concurrency", integer, "20", "How many queries may run at once."},
     {"query.lookback-delta", duration, "5m", "How far back an instant selector looks for the latest sample."},
 

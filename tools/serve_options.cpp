@@ -110,6 +110,10 @@ Status read_engine_options(const ParsedFlags& flags, EngineOptions& engine) {
   const auto samples = positive_count(flags, "query.max-samples");
   if (!samples.ok()) return samples.error();
   engine.max_samples = *samples;
+  const auto memory = parse_byte_size(flags.text("query.max-memory"));
+  if (!memory.ok()) return wrong("query.max-memory", memory.error().message);
+  if (*memory == 0) return wrong("query.max-memory", "must be more than 0");
+  engine.max_memory = *memory;
   const auto concurrency = positive_count(flags, "query.max-concurrency");
   if (!concurrency.ok()) return concurrency.error();
   engine.max_concurrency = *concurrency;

@@ -274,7 +274,7 @@ TEST_F(EngineTest, ExplainsAPlanByWhatItDid) {
       {"up * scalar(short)", "* 2/22 [up 2/22] [scalar(...) 1/11 [short 1/5]]"},
       {"label_replace(up, \"x\", \"$1\", \"job\", \"(.*)\")",
        "label_replace(..., \"x\", \"$1\", \"job\", \"(.*)\") 2/22 [up 2/22]"},
-      {"scalar(short) + scalar(short)", "scalar 0/0 [scalar(...) 1/11 [short 1/5]] [scalar(...) 1/11 [short 1/5]]"},
+      {"scalar(short) + scalar(short)", "scalar 0/0 [scalar(...) 1/11 [short 1/5]] [scalar(...) (as above) 1/11]"},
   };
   for (const auto& c : cases) {
     auto request = range(c.expr, 0, 10 * kMinute, kMinute);

@@ -91,7 +91,7 @@ TEST(Flags, DefaultsAndHiddenOnesArePrometheus) {
 }
 
 /// What Prometheus has no flag for.
-constexpr std::string_view kOwnFlags[] = {"storage.log.sync-interval"};
+constexpr std::string_view kOwnFlags[] = {"query.max-memory", "storage.log.sync-interval"};
 
 TEST(Flags, NothingElseIsInTheTable) {
   std::map<std::string, int> names;

@@ -37,6 +37,7 @@ TEST(ServeOptions, DefaultsArePrometheus) {
   EXPECT_FALSE(options->server.enable_lifecycle);
   EXPECT_EQ(options->engine.timeout, 120'000);
   EXPECT_EQ(options->engine.max_samples, 50'000'000u);
+  EXPECT_EQ(options->engine.max_memory, 1'073'741'824u);
   EXPECT_EQ(options->engine.max_concurrency, 20u);
   EXPECT_EQ(options->engine.lookback_delta, 300'000);
   EXPECT_EQ(options->log_level, LogLevel::info);
@@ -47,7 +48,7 @@ TEST(ServeOptions, FlagsAreRead) {
       build({"--config.file=/etc/p.yml", "--storage.tsdb.path=/var/lib/p", "--web.external-url=http://h/p/",
              "--web.route-prefix=/r", "--web.page-title=Home", "--web.cors.origin=https://x", "--web.read-timeout=1m",
              "--web.max-connections=5", "--web.enable-lifecycle", "--query.timeout=3s", "--query.max-samples=1e6",
-             "--query.max-concurrency=2", "--query.lookback-delta=1m", "--log.level=warn", "--log.format=json",
+             "--query.max-concurrency=2", "--query.max-memory=64MB", "--query.lookback-delta=1m", "--log.level=warn", "--log.format=json",
              "--web.listen-address=[::1]:0", "--web.listen-address=:9091"});
   ASSERT_TRUE(options.ok()) << options.error().message;
   EXPECT_EQ(options->config_file, "/etc/p.yml");
@@ -62,6 +63,7 @@ TEST(ServeOptions, FlagsAreRead) {
   EXPECT_THAT(options->server.listen_addresses, ElementsAre("[::1]:0", ":9091"));
   EXPECT_EQ(options->engine.timeout, 3'000);
   EXPECT_EQ(options->engine.max_samples, 1'000'000u);
+  EXPECT_EQ(options->engine.max_memory, 64u << 20);
   EXPECT_EQ(options->engine.max_concurrency, 2u);
   EXPECT_EQ(options->engine.lookback_delta, 60'000);
   EXPECT_EQ(options->log_level, LogLevel::warn);
