@@ -78,9 +78,8 @@ class StreamingAggregate : public Operator {
           if (!add(out, row)) return false;
         }
       }
-      if (context_.failed()) return false;
     }
-    return emit(out);
+    return context_.check() && emit(out);
   }
 
  private:

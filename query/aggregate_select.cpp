@@ -95,6 +95,7 @@ class SelectingAggregate : public Operator {
     for (auto& group : groups_.groups()) {
       for (std::size_t i = 0; i < steps_; ++i) {
         auto& heap = group.heaps[i];
+        if (!heap.empty() && !context_.check()) return false;
         if (steps_ == 1 && op_ != AggregateOp::limitk) {
           std::sort(heap.begin(), heap.end(), [this](const Candidate& a, const Candidate& b) {
             if (leaves_before(b, a)) return true;

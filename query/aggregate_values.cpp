@@ -34,7 +34,9 @@ class QuantileAggregate : public Operator {
       if (context_.failed()) return false;
     }
     out.reset(steps_);
-    for (; at_ < groups_.groups().size() && !out.full(); ++at_) emit(groups_.groups()[at_], out);
+    for (; at_ < groups_.groups().size() && !out.full(); ++at_) {
+      if (!emit(groups_.groups()[at_], out)) return false;
+    }
     return !out.empty();
   }
 
@@ -59,14 +61,17 @@ class QuantileAggregate : public Operator {
                   [&](std::size_t i) { group->samples[i].push_back(block.values(row)[i]); });
   }
 
-  void emit(Group& group, Block& out) {
+  /// False when the query is over: to sort what a step has can take long.
+  bool emit(Group& group, Block& out) {
     auto row = out.add_row(std::move(group.labels.labels), group.labels.drop_name);
     for (std::size_t i = 0; i < steps_; ++i) {
       auto& samples = group.samples[i];
       if (samples.empty()) continue;
+      if (!context_.check()) return false;
       std::sort(samples.begin(), samples.end(), less_nan_first);
       out.set(row, i, quantile_of_sorted(q_.at(i), samples));
     }
+    return true;
   }
 
   QueryContext& context_;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <unordered_map>
 
+#include "query/interruptible_sort.h"
 #include "query/label_set.h"
 #include "query/row_store.h"
 
@@ -59,9 +60,10 @@ class SeriesCollector {
 
   void sort_by_labels() {
     const auto begin = std::chrono::steady_clock::now();
-    std::sort(result_.series.begin(), result_.series.end(), [this](const ResultSeries& a, const ResultSeries& b) {
+    const auto less = [this](const ResultSeries& a, const ResultSeries& b) {
       return labels_less(a.labels, b.labels, context_.symbols());
-    });
+    };
+    sort_interruptibly(result_.series.begin(), result_.series.end(), less, [this] { return context_.check(); });
     result_.stats.sort = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   }
 

@@ -38,7 +38,7 @@ class VectorBinary : public Operator {
     }
     out.reset(steps_);
     bool anything = store_.size() > 0 || matching_.fill_right.has_value();
-    while (anything && !many_done_ && !out.full() && !context_.failed()) read_many_side(out);
+    while (anything && !many_done_ && !out.full() && context_.check()) read_many_side(out);
     if (!many_done_ && anything) return !context_.failed() && !out.empty();
     finish(out);
     return !context_.failed() && !out.empty();
@@ -135,7 +135,7 @@ class VectorBinary : public Operator {
   void finish(Block& out) {
     if (!matching_.fill_left) return;
     if (mask_any(ambiguous_.data(), words_)) return fail_as_ambiguous(ambiguous_);
-    for (; filled_groups_ < groups_.groups().size() && !out.full(); ++filled_groups_) {
+    for (; filled_groups_ < groups_.groups().size() && !out.full() && context_.check(); ++filled_groups_) {
       fill_many(groups_.groups()[filled_groups_], out);
     }
   }

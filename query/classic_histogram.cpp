@@ -140,7 +140,10 @@ class HistogramOperator : public Operator {
   bool next(Block& out) override {
     if (!store_ && !read_all(out)) return false;
     out.reset(store_->steps());
-    for (; at_ < histograms_.size() && !out.full(); ++at_) emit(histograms_[at_], out);
+    for (; at_ < histograms_.size() && !out.full(); ++at_) {
+      if (!context_.check()) return false;
+      emit(histograms_[at_], out);
+    }
     if (at_ == histograms_.size()) compute_.remark(context_);
     return !out.empty();
   }

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "query/instant_functions.h"
+#include "query/interruptible_sort.h"
 #include "query/label_set.h"
 #include "query/row_store.h"
 
@@ -23,7 +24,8 @@ class SortRows : public Operator {
           if (!store_->add(out, row)) return false;
         }
       }
-      std::stable_sort(store_->rows().begin(), store_->rows().end(), less_);
+      auto& rows = store_->rows();
+      if (!sort_interruptibly(rows.begin(), rows.end(), less_, [this] { return context_.check(); })) return false;
     }
     return reader_.next(*store_, out);
   }

@@ -105,6 +105,9 @@ Result<bool> ChunkReader::visit_source(const Source& source, SeriesId id, Visit 
   if (!placed.ok()) return placed.error();
   rocksdb::Iterator& it = **placed;
   for (; it.Valid(); it.Next()) {
+    if (canceled_ != nullptr && canceled_->load(std::memory_order_relaxed)) {
+      return Error{ErrorKind::canceled, "query was canceled"};
+    }
     ChunkKey key;
     if (!parse_chunk_key(view(it.key()), key)) return internal_error("the chunks are damaged: a key");
     if (key.id != id || key.partition != source.partition || key.start > max_time_) break;

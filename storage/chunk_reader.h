@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -20,6 +21,8 @@ class ChunkReader {
   ChunkReader(const StoreCore& core, TimestampMs min_time, TimestampMs max_time)
       : core_(core), min_time_(min_time), max_time_(max_time) {}
 
+  /// When this is set, reading soon fails with `canceled`. May be null.
+  void set_canceled(const std::atomic<bool>* canceled) { canceled_ = canceled; }
   /// Looks at the database as it is now, if chunks have left RAM since the last look.
   void refresh(std::uint64_t departures);
   /// Appends the series' samples from chunks that touch the range, in order, each time once.
@@ -84,6 +87,7 @@ class ChunkReader {
   const StoreCore& core_;
   TimestampMs min_time_;
   TimestampMs max_time_;
+  const std::atomic<bool>* canceled_ = nullptr;
   bool looked_ = false;
   std::uint64_t departures_ = 0;
   std::vector<Source> sources_;  ///< by partition; in each, `merged` first

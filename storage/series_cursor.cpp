@@ -192,6 +192,7 @@ SampleReader::SampleReader(const StoreCore& core, ChunkReader& chunks, const Sel
       max_time_(request.max_time),
       newest_only_(request.newest_only),
       want_values_(request.values) {
+  chunks_.set_canceled(request.canceled);
   if (core.has_tombstones()) tombstones_.emplace(core.database());
 }
 

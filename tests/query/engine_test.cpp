@@ -171,6 +171,56 @@ TEST_F(EngineTest, ACanceledQueryEnds) {
   expect_error(request, ErrorKind::canceled, "query was canceled in expression evaluation");
 }
 
+/// Its reader goes away when the last series has been read.
+class ImpatientSource : public GeneratedSource {
+ public:
+  explicit ImpatientSource(std::atomic<bool>& canceled) : GeneratedSource(kSeries, 10), canceled_(canceled) {}
+  Result<std::unique_ptr<SharedSelection>> select_shared(const SelectRequest&, SymbolTable&) const override {
+    return std::unique_ptr<SharedSelection>();
+  }
+  Result<std::unique_ptr<SeriesCursor>> select(const SelectRequest& request, SymbolTable& symbols) const override {
+    auto series = GeneratedSource::select(request, symbols);
+    if (!series.ok()) return series.error();
+    return std::unique_ptr<SeriesCursor>(std::make_unique<Cursor>(std::move(*series), canceled_));
+  }
+
+ private:
+  static constexpr std::size_t kSeries = 20;
+  class Cursor : public SeriesCursor {
+   public:
+    Cursor(std::unique_ptr<SeriesCursor> series, std::atomic<bool>& canceled)
+        : series_(std::move(series)), canceled_(canceled) {}
+    Result<bool> next() override {
+      auto more = series_->next();
+      if (more.ok() && !*more) canceled_ = true;
+      return more;
+    }
+    const LabelSet& labels() const override { return series_->labels(); }
+    std::span<const TimestampMs> times() const override { return series_->times(); }
+    std::span<const double> values() const override { return series_->values(); }
+
+   private:
+    std::unique_ptr<SeriesCursor> series_;
+    std::atomic<bool>& canceled_;
+  };
+  std::atomic<bool>& canceled_;
+};
+
+TEST_F(EngineTest, ACanceledQueryEndsAfterItsLastSeriesToo) {
+  for (const char* expr : {"m", "sort(m)", "quantile(0.5, m)", "topk(3, m)", "sum by (host) (m)", "m + m{host!=''}",
+                           "histogram_quantile(0.5, label_replace(m, 'le', '1', '', ''))"}) {
+    for (const auto& request : {instant(expr, kMinute), range(expr, 0, kMinute, kSecond)}) {
+      std::atomic<bool> canceled = false;
+      ImpatientSource source(canceled);
+      auto watched = request;
+      watched.canceled = &canceled;
+      auto result = Engine(source, {}, metrics_).query(watched);
+      ASSERT_FALSE(result.ok()) << expr;
+      EXPECT_EQ(result.error().message, "query was canceled in expression evaluation") << expr;
+    }
+  }
+}
+
 TEST_F(EngineTest, AQueryThatTakesTooLongEnds) {
   GeneratedSource source(1'000'000, 100);
   Engine engine(source, {.timeout = 20}, metrics_);
