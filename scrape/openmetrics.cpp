@@ -57,7 +57,7 @@ bool scan_labels(const char*& p, const char* end, bool named, bool is_exemplar, 
       if (!scan_label_value(p, end, fault)) return false;
       if (*p != ',' && *p != '}') return fail_page(fault, p, end, "expected comma or brace close");
     }
-    p += static_cast<int>(*p == ',');
+    if (*p == ',' && *++p == '}') return fail_page(fault, p, end, "expected label name");
   }
   ++p;
   return named || is_exemplar || fail_page(fault, open, end, "metric name not set");
@@ -91,6 +91,15 @@ bool take_time(const char*& p, const char* end, TimestampMs& time, PageFault& fa
 }
 
 bool is_exemplar_start(const char* p) { return p[0] == ' ' && p[1] == '#' && p[2] == ' ' && p[3] == '{'; }
+
+/// Whether the name of the series is that of a bucket or a total.
+bool takes_exemplars(std::string_view series, const char* at, PageFault& fault) {
+  std::string name(series.substr(0, series.find_first_of("{ ")));
+  if (name.empty()) name = parse_series(series).front().value;  // in quotes behind the brace
+  if (name.ends_with("_bucket") || name.ends_with("_total")) return true;
+  fault = {at, "metric name " + name + " does not support exemplars"};
+  return false;
+}
 
 /// From the space before its `#` to the end of the line.
 bool take_exemplar(const char*& p, const char* end, SampleTail& tail, PageFault& fault) {
@@ -184,7 +193,8 @@ bool scan_openmetrics_series(const char* p, const char* end, std::vector<Metadat
   return *p == ' ' || fail_page(fault, p, end, "expected value after metric");
 }
 
-const char* parse_openmetrics_tail(const char* p, const char* end, SampleTail& tail, PageFault& fault) {
+const char* parse_openmetrics_tail(std::string_view series, const char* p, const char* end, SampleTail& tail,
+                                   PageFault& fault) {
   tail.has_time = false;
   tail.has_exemplar = false;
   if (!take_number(p, end, "value after metric", tail.value, fault)) return nullptr;
@@ -193,7 +203,7 @@ const char* parse_openmetrics_tail(const char* p, const char* end, SampleTail& t
     tail.has_time = true;
   }
   if (*p == ' ' && is_exemplar_start(p)) {
-    if (!take_exemplar(p, end, tail, fault)) return nullptr;
+    if (!takes_exemplars(series, p, fault) || !take_exemplar(p, end, tail, fault)) return nullptr;
     tail.has_exemplar = true;
   }
   if (*p != '\n') {

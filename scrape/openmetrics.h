@@ -17,9 +17,10 @@ namespace pipit {
 bool scan_openmetrics_series(const char* p, const char* end, std::vector<MetadataLine>& metadata, SeriesText& series,
                              PageFault& fault);
 
-/// Reads the rest of a line from the value on. Returns the start of the next line, or null with `fault` filled.
-/// REQUIRES: a newline at or after p, and `end` behind it.
-const char* parse_openmetrics_tail(const char* p, const char* end, SampleTail& tail, PageFault& fault);
+/// Reads the rest of the line of `series` (blanks may follow it) from the value on. Returns the start of the next line,
+/// or null with `fault` filled. REQUIRES: a newline at or after p, and `end` behind it.
+const char* parse_openmetrics_tail(std::string_view series, const char* p, const char* end, SampleTail& tail,
+                                   PageFault& fault);
 
 /// What is wrong with a page that ends at `at` without `# EOF`. Always false.
 bool fail_without_eof(const char* at, PageFault& fault);

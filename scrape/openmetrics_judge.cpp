@@ -266,7 +266,6 @@ class Judge {
                          (family_.type == MetricType::counter && sample.suffix == "_total");
     if (!allowed) fault(sample.at, "only buckets and totals have exemplars");
     const std::string_view braces = sample.tail.exemplar.labels;
-    if (braces.ends_with(",}")) fault(braces.data(), "comma after the last label");
     std::size_t characters = 0;
     for (const Label& label : parse_series(braces)) {
       if (label.name != kMetricName) characters += count_characters(label.name) + count_characters(label.value);
@@ -358,13 +357,12 @@ PageJudgement judge_openmetrics(std::string_view page) {
     if (series.begin == nullptr) break;
     SampleLine sample;
     sample.at = series.begin;
-    p = parse_openmetrics_tail(series.end + 1, end, sample.tail, fault);
+    const std::string_view text(series.begin, series.end);
+    p = parse_openmetrics_tail(text, series.end + 1, end, sample.tail, fault);
     if (p == nullptr) {
       judgement.syntax = std::move(fault);
       return judgement;
     }
-    const std::string_view text(series.begin, series.end);
-    if (text.ends_with(",}")) judge.fault(series.end - 2, "comma after the last label");
     sample.labels = parse_series(text);
     sample.name = std::move(sample.labels.front().value);
     sample.labels.erase(sample.labels.begin());

@@ -175,7 +175,7 @@ struct TextSyntax {
     while (*p == ' ' || *p == '\t') ++p;
     return p;
   }
-  static const char* tail(const char* p, const char*, SampleTail& tail, PageFault& fault) {
+  static const char* tail(const char*, const char* p, const char*, SampleTail& tail, PageFault& fault) {
     return read_sample_tail(p, tail, fault);
   }
 };
@@ -188,9 +188,9 @@ struct OpenMetricsSyntax {
     return scan_openmetrics_series(p, end, metadata, series, fault);
   }
   static const char* value(const char* p) { return p + 1; }
-  static const char* tail(const char* p, const char* end, SampleTail& tail, PageFault& fault) {
+  static const char* tail(const char* series, const char* p, const char* end, SampleTail& tail, PageFault& fault) {
     const char* next = read_plain_tail(p, tail);
-    return next != nullptr ? next : parse_openmetrics_tail(p, end, tail, fault);
+    return next != nullptr ? next : parse_openmetrics_tail({series, p - 1}, p, end, tail, fault);
   }
 };
 
@@ -212,7 +212,7 @@ bool SeriesCache::read_as(std::string_view text, ScrapedPage& page, PageFault& f
       const LayoutLine& line = cursor.line();
       if (static_cast<std::size_t>(end - p) > line.length && std::memcmp(p, cursor.text(), line.length) == 0 &&
           is_set_off(p[line.length - 1])) {
-        next = Syntax::tail(p + line.length, end, tail, fault);
+        next = Syntax::tail(p + line.series, p + line.length, end, tail, fault);
       }
       if (next != nullptr) {
         page.lines.push_back({offset(p), offset(p) + line.series, offset(p) + line.length});
@@ -231,7 +231,7 @@ bool SeriesCache::read_as(std::string_view text, ScrapedPage& page, PageFault& f
       if (!Syntax::scan(p, end, page.metadata, series, fault)) return false;
       if (series.begin == nullptr) break;
       const char* value = Syntax::value(series.end);
-      next = Syntax::tail(value, end, tail, fault);
+      next = Syntax::tail(series.begin, value, end, tail, fault);
       if (next == nullptr) return false;
       page.lines.push_back({offset(p), offset(series.begin), offset(value)});
       if (!page.reordered_) start_reordered(page);

@@ -57,7 +57,7 @@ class TargetWriter {
   void write_end(TimestampMs time);
 
   /// What was wrong with the page before though it was stored: samples that were refused, or faults of meaning. Or "".
-  const std::string& warning() const { return refused_.empty() ? meaning_ : refused_; }
+  std::string warning() const { return refused_ + (refused_.empty() || meaning_.empty() ? "" : "; ") + meaning_; }
   /// The page before.
   const SeriesCache& cache() const { return cache_; }
 
