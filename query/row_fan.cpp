@@ -73,7 +73,7 @@ bool RowFan::others_want() const {
 
 void RowFan::give(std::size_t number, std::shared_ptr<Block> rows) {
   State& state = *readers_[number];
-  if (!wants(number)) return;
+  if (!wants(number) || rows->empty()) return;  // no operator hands on a block without rows
   if (number != asking_) {
     const std::size_t cells = rows->rows() * rows->steps();
     if (!state.begun && !context_.may_keep(state.held.cells() + cells)) return give_up(state);

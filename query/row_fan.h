@@ -43,6 +43,7 @@ class RowFan : public ReclaimableRows, public std::enable_shared_from_this<RowFa
   bool wants(std::size_t number) const;
   /// Whether anyone but the one that is asking wants rows.
   bool others_want() const;
+  /// Without rows it does nothing.
   void give(std::size_t number, std::shared_ptr<Block> rows);
   QueryContext& context() const { return context_; }
 
