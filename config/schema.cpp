@@ -68,7 +68,12 @@ bool is_harmless(const YamlNode& node, const Field& field) {
       const std::string_view harmless = field.harmless.empty() ? "false" : field.harmless;
       return yaml_boolean(node) == (harmless == "true");
     }
+    if (field.harmless.starts_with('!')) return node.text != field.harmless.substr(1);
     return !field.harmless.empty() && node.text == field.harmless;
+  }
+  if (field.harmless.starts_with('!')) {
+    return std::none_of(node.items.begin(), node.items.end(),
+                        [&](const YamlNodePtr& item) { return item->text == field.harmless.substr(1); });
   }
   return node.items.size() == 1 && !field.harmless.empty() && node.items.front()->text == field.harmless;
 }
@@ -177,6 +182,10 @@ std::optional<Error> SchemaChecker::refusal() const {
   return bad_data(std::move(message));
 }
 
+void SchemaChecker::refuse(const YamlNode& at, const std::string& message) {
+  if (unbuilt_depth_ == 0) refusals_.push_back(fail(at, message).message);
+}
+
 void SchemaChecker::hide_all(const YamlNode& node) {
   if (node.is_scalar()) secrets_.insert(&node);
   for (const YamlNodePtr& item : node.items) hide_all(*item);
@@ -202,8 +211,8 @@ std::optional<Error> SchemaChecker::check(const YamlNode& node, const Section& s
       const std::string message = key_name(section, key->text) + " " + std::string(field->warning);
       if (!field->refused) {
         warn(*key, message);
-      } else if (unbuilt_depth_ == 0) {
-        refusals_.push_back(fail(*key, message).message);
+      } else {
+        refuse(*key, message);
       }
     }
     unbuilt_depth_ += unbuilt ? 1 : 0;

@@ -47,7 +47,7 @@ struct Field {
   /// Of a key that Pipit accepts but does not act on: what follows the key in the warning, such as
   /// `is not supported yet: rules are not evaluated`. "": it works, or has no effect that anybody would miss.
   std::string_view warning = {};
-  /// The value with which such a key needs no warning.
+  /// The value with which such a key needs no warning; behind a '!', the only value that needs one.
   std::string_view harmless = {};
   /// Whether the file is refused for the key, with the warning as the reason, unless it has another fault.
   bool refused = false;
@@ -74,6 +74,8 @@ class SchemaChecker {
 
   Error fail(const YamlNode& at, const std::string& message) const { return config_error(file_, at.position, message); }
   void warn(const YamlNode& at, const std::string& message);
+  /// Refuses the file for something that Pipit does not build, unless it has another fault.
+  void refuse(const YamlNode& at, const std::string& message);
 
   const std::string& file() const { return file_; }
   /// A path in the file as seen from the working directory; "" stays "".

@@ -15,10 +15,7 @@ using Failure = std::optional<Error>;
 constexpr std::string_view kValidationSchemes = "legacy|utf8";
 constexpr std::string_view kEscapingSchemes = "allow-utf-8|underscores|dots|values";
 constexpr std::string_view kNativeHistograms = "is not supported yet: native histograms are not scraped";
-constexpr std::string_view kProtocols = "is not supported yet: targets are asked for the text formats 1.0.0 and 0.0.4";
-constexpr std::string_view kScrapedNames =
-    "holds for names in this file only: targets may expose names of any characters";
-constexpr std::string_view kAskedNames = "is not supported yet: targets are asked for their names as they are";
+constexpr std::string_view kProtocols = "is not supported yet for PrometheusProto: targets are asked for the others";
 
 // ---- global
 
@@ -27,7 +24,7 @@ constexpr Field kGlobalFields[] = {
     {"scrape_timeout", duration},
     {"evaluation_interval", duration},
     {"rule_query_offset", duration, nullptr, "", "is not supported yet: rules are not evaluated", "0s"},
-    {"scrape_protocols", string_list, nullptr, "", kProtocols, "PrometheusText0.0.4"},
+    {"scrape_protocols", string_list, nullptr, "", kProtocols, "!PrometheusProto"},
     {"query_log_file", string, nullptr, "", "is not supported yet: queries are not logged"},
     {"scrape_failure_log_file"},
     {"external_labels", string_map},
@@ -38,8 +35,8 @@ constexpr Field kGlobalFields[] = {
     {"label_name_length_limit", unsigned_integer},
     {"label_value_length_limit", unsigned_integer},
     {"keep_dropped_targets", unsigned_integer},
-    {"metric_name_validation_scheme", string, nullptr, kValidationSchemes, kScrapedNames, "utf8"},
-    {"metric_name_escaping_scheme", string, nullptr, kEscapingSchemes, kAskedNames, "allow-utf-8"},
+    {"metric_name_validation_scheme", string, nullptr, kValidationSchemes},
+    {"metric_name_escaping_scheme", string, nullptr, kEscapingSchemes},
     {"scrape_native_histograms", boolean, nullptr, "", kNativeHistograms},
     {"convert_classic_histograms_to_nhcb", boolean, nullptr, "", kNativeHistograms},
     {"always_scrape_classic_histograms", boolean},
@@ -97,8 +94,8 @@ constexpr Field kScrapeFields[] = {
     {"job_name"},
     {"scrape_interval", duration},
     {"scrape_timeout", duration},
-    {"scrape_protocols", string_list, nullptr, "", kProtocols, "PrometheusText0.0.4"},
-    {"fallback_scrape_protocol", string, nullptr, "", kProtocols, "PrometheusText0.0.4"},
+    {"scrape_protocols", string_list, nullptr, "", kProtocols, "!PrometheusProto"},
+    {"fallback_scrape_protocol", string, nullptr, "", kProtocols, "!PrometheusProto"},
     {"scrape_native_histograms", boolean, nullptr, "", kNativeHistograms},
     {"always_scrape_classic_histograms", boolean},
     {"convert_classic_histograms_to_nhcb", boolean, nullptr, "", kNativeHistograms},
@@ -120,8 +117,8 @@ constexpr Field kScrapeFields[] = {
     {"label_name_length_limit", unsigned_integer},
     {"label_value_length_limit", unsigned_integer},
     {"keep_dropped_targets", unsigned_integer},
-    {"metric_name_validation_scheme", string, nullptr, kValidationSchemes, kScrapedNames, "utf8"},
-    {"metric_name_escaping_scheme", string, nullptr, kEscapingSchemes, kAskedNames, "allow-utf-8"},
+    {"metric_name_validation_scheme", string, nullptr, kValidationSchemes},
+    {"metric_name_escaping_scheme", string, nullptr, kEscapingSchemes},
     {"relabel_configs", section_list, &kTargetRelabel},
     {"metric_relabel_configs", section_list, &kMetricRelabel},
 };

@@ -94,6 +94,11 @@ std::optional<Error> check_proxy(const YamlNode& node, SchemaChecker& checker) {
   if (node.has_text("no_proxy") && !url) {
     return checker.fail(*node.find("no_proxy"), "if no_proxy is configured, proxy_url must also be configured");
   }
+  const std::string_view scheme = url_scheme(node.text_of("proxy_url"));
+  if (!scheme.empty() && scheme != "http") {
+    checker.refuse(*node.find("proxy_url"),
+                   "proxy_url is not supported yet with " + std::string(scheme) + ": proxies are spoken to by http");
+  }
   return std::nullopt;
 }
 

@@ -51,62 +51,87 @@ class Resolv {
   bool ready_;
 };
 
-std::optional<std::string> name_at(const ns_msg& message, const unsigned char* at) {
-  char name[NS_MAXDNAME];
-  const unsigned char* begin = ns_msg_base(message);
-  if (dn_expand(begin, ns_msg_end(message), at, name, sizeof name) < 0) return std::nullopt;
-  std::string text = name;
-  if (text.ends_with('.')) text.pop_back();
-  return text;
+/// Reads a message of RFC 1035 front to back, within its bounds.
+class Message {
+ public:
+  Message(const unsigned char* begin, std::size_t size) : begin_(begin), at_(begin), end_(begin + size) {}
+
+  /// A name without its last dot; compressed ones may point to what lies before.
+  std::optional<std::string> name() {
+    char text[NS_MAXDNAME];
+    const int used = dn_expand(begin_, end_, at_, text, sizeof text);
+    if (used < 0 || used > left()) return std::nullopt;
+    at_ += used;
+    std::string out = text;
+    if (out.ends_with('.')) out.pop_back();
+    return out;
+  }
+  std::optional<std::uint16_t> number() {
+    if (left() < 2) return std::nullopt;
+    at_ += 2;
+    return static_cast<std::uint16_t>(at_[-2] << 8 | at_[-1]);
+  }
+  bool skip(std::ptrdiff_t bytes) {
+    if (left() < bytes) return false;
+    at_ += bytes;
+    return true;
+  }
+  std::ptrdiff_t left() const { return end_ - at_; }
+  const unsigned char* at() const { return at_; }
+
+ private:
+  const unsigned char* begin_;
+  const unsigned char* at_;
+  const unsigned char* end_;
+};
+
+std::optional<DnsRecord> read_address(const Message& message, std::uint16_t size, int family) {
+  char text[INET6_ADDRSTRLEN];
+  if (size != (family == AF_INET ? 4 : 16)) return std::nullopt;
+  if (inet_ntop(family, message.at(), text, sizeof text) == nullptr) return std::nullopt;
+  return DnsRecord{text, 0};
 }
 
-std::optional<DnsRecord> read_record(const ns_msg& message, const ns_rr& record, DnsRecordType type) {
-  const unsigned char* data = ns_rr_rdata(record);
-  const std::size_t size = ns_rr_rdlen(record);
-  DnsRecord out;
-  std::size_t name_begins = 0;
-  char address[INET6_ADDRSTRLEN];
-  switch (type) {
-    case DnsRecordType::a:
-    case DnsRecordType::aaaa: {
-      const int family = type == DnsRecordType::a ? AF_INET : AF_INET6;
-      if (size != (type == DnsRecordType::a ? 4u : 16u)) return std::nullopt;
-      if (inet_ntop(family, data, address, sizeof address) == nullptr) return std::nullopt;
-      out.target = address;
-      return out;
-    }
-    case DnsRecordType::srv:
-      if (size < 7) return std::nullopt;
-      out.port = static_cast<std::uint16_t>(data[4] << 8 | data[5]);
-      name_begins = 6;
-      break;
-    case DnsRecordType::mx:
-      if (size < 3) return std::nullopt;
-      name_begins = 2;
-      break;
-    case DnsRecordType::ns:
-      if (size < 1) return std::nullopt;
-      break;
+/// The data of a record, of which `size` bytes are there.
+std::optional<DnsRecord> read_data(Message message, std::uint16_t size, DnsRecordType type) {
+  if (type == DnsRecordType::a) return read_address(message, size, AF_INET);
+  if (type == DnsRecordType::aaaa) return read_address(message, size, AF_INET6);
+  DnsRecord record;
+  if (type == DnsRecordType::srv) {  // priority, weight, port
+    if (size < 7 || !message.skip(4)) return std::nullopt;
+    record.port = message.number().value_or(0);
   }
-  auto name = name_at(message, data + name_begins);
-  if (!name) return std::nullopt;
-  out.target = std::move(*name);
-  return out;
+  if (type == DnsRecordType::mx && (size < 3 || !message.skip(2))) return std::nullopt;  // preference
+  auto name = message.name();
+  if (size < 1 || !name) return std::nullopt;
+  record.target = std::move(*name);
+  return record;
 }
 
 }  // namespace
 
 Result<std::vector<DnsRecord>> parse_dns_answer(const unsigned char* answer, std::size_t size, DnsRecordType type) {
-  ns_msg message;
-  if (ns_initparse(answer, static_cast<int>(size), &message) != 0) return malformed();
+  Message message(answer, size);
+  if (!message.skip(4)) return malformed();  // id and flags
+  const auto questions = message.number();
+  const auto answers = message.number();
+  if (!answers || !message.skip(4)) return malformed();  // the numbers of other records
+  for (int i = 0; i < *questions; ++i) {
+    if (!message.name() || !message.skip(4)) return malformed();  // type and class
+  }
   std::vector<DnsRecord> records;
-  for (int i = 0; i < ns_msg_count(message, ns_s_an); ++i) {
-    ns_rr record;
-    if (ns_parserr(&message, ns_s_an, i, &record) != 0) return malformed();
-    if (ns_rr_type(record) != wire_type(type)) continue;
-    auto read = read_record(message, record, type);
-    if (!read) return malformed();
-    records.push_back(std::move(*read));
+  for (int i = 0; i < *answers; ++i) {
+    if (!message.name()) return malformed();
+    const auto wire = message.number();
+    if (!wire || !message.skip(6)) return malformed();  // class and time to live
+    const auto length = message.number();
+    if (!length || message.left() < *length) return malformed();
+    if (*wire == wire_type(type)) {
+      auto record = read_data(message, *length, type);
+      if (!record) return malformed();
+      records.push_back(std::move(*record));
+    }
+    message.skip(*length);
   }
   return records;
 }

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "scrape/docker_labels.h"
+#include "scrape/http_access.h"
 #include "scrape/polled_discovery.h"
 #include "scrape/url_encoding.h"
 
@@ -28,6 +29,7 @@ class DockerDiscovery final : public PolledDiscovery {
   void stop() override {
     PolledDiscovery::stop();
     fetcher_->cancel();
+    if (request_.access) request_.access->stop();
   }
 
  private:

@@ -101,6 +101,7 @@ class FileDiscovery final : public Discovery, public std::enable_shared_from_thi
       if (size <= 0) return;
       for (ssize_t at = 0; at < size;) {
         const auto* event = reinterpret_cast<const inotify_event*>(buffer + at);
+        if ((event->mask & IN_Q_OVERFLOW) != 0) read_soon(kSettleTime);  // some events are lost
         take(*event);
         at += static_cast<ssize_t>(sizeof *event + event->len);
       }

@@ -60,7 +60,11 @@ HttpAccess::HttpAccess(HttpClient& client, const HttpClientConfig& config)
   if (config.oauth2) tokens_ = std::make_shared<OAuth2Tokens>(client, *config.oauth2);
 }
 
-HttpAccess::~HttpAccess() = default;
+HttpAccess::~HttpAccess() { stop(); }
+
+void HttpAccess::stop() {
+  if (tokens_) tokens_->stop();
+}
 
 Result<HttpRoute> HttpAccess::route(const HttpUrl& url, bool& by_proxy) const {
   HttpRoute route;

@@ -36,6 +36,8 @@ class HttpAccess {
 
   /// Calls `then` with the lines of Authorization and http_headers: at once, or when a token has come.
   void credentials(const std::function<void(Result<std::string>)>& then);
+  /// Drops what is on its way, for the end of its thread.
+  void stop();
 
  private:
   Result<std::string> headers();

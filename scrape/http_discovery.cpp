@@ -5,6 +5,7 @@
 
 #include "config/target_groups.h"
 #include "model/number.h"
+#include "scrape/http_access.h"
 #include "scrape/polled_discovery.h"
 
 namespace pipit {
@@ -37,6 +38,7 @@ class HttpDiscovery final : public PolledDiscovery {
   void stop() override {
     PolledDiscovery::stop();
     fetcher_->cancel();
+    if (request_.access) request_.access->stop();
   }
 
  private:

@@ -53,6 +53,11 @@ void OAuth2Tokens::get(std::function<void(const Result<std::string>&)> then) {
   ask();
 }
 
+void OAuth2Tokens::stop() {
+  waiting_.clear();
+  if (fetcher_) fetcher_->cancel();
+}
+
 Status OAuth2Tokens::prepare(bool in_form) {
   const auto secret = client_secret_.read();
   if (!secret.ok()) return secret.error();

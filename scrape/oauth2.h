@@ -21,6 +21,8 @@ class OAuth2Tokens : public std::enable_shared_from_this<OAuth2Tokens> {
 
   /// Calls `then` with the value of the Authorization header, at once or when it has come.
   void get(std::function<void(const Result<std::string>&)> then);
+  /// Drops a request that is on its way; who waits for it hears nothing.
+  void stop();
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "scrape/failure_log.h"
+#include "scrape/http_access.h"
 #include "scrape/http_client.h"
 #include "scrape/page_buffer.h"
 #include "scrape/scrape_loop.h"
@@ -93,6 +94,7 @@ class ScrapeManager::Impl {
     boost::asio::post(io_, [this] {
       for (auto& pool : pools_) {
         for (auto& [hash, loop] : pool.loops) loop->stop(false);
+        if (pool.access) pool.access->stop();
       }
       work_.reset();  // the thread ends once the canceled operations have said so
     });

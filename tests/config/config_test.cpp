@@ -239,6 +239,8 @@ TEST(Config, DiscoveryThatIsNotBuiltIsRefusedByNameAndLineAfterAllOtherFaults) {
             "test.yml:6:13: found multiple scrape configs with job name \"a\", first found in test.yml:2");
   EXPECT_EQ(error_of("scrape_configs: [{job_name: a, tls_config: {ca_ref: x}}]"),
             "test.yml:1:45: tls_config.ca_ref is not supported: there is no secret manager to ask");
+  EXPECT_EQ(error_of("scrape_configs: [{job_name: a, proxy_url: 'socks5://x:1'}]"),
+            "test.yml:1:43: proxy_url is not supported yet with socks5: proxies are spoken to by http");
 }
 
 TEST(Config, TheOptionsOfRequestsAreRead) {

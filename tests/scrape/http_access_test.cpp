@@ -127,6 +127,22 @@ TEST_F(HttpAccessTest, AFailingTokenServerIsTheTargetsError) {
   EXPECT_TRUE(server.requests().empty()) << "without a token nothing is asked";
 }
 
+TEST_F(HttpAccessTest, ATokenServerThatHangsHoldsUpNothingAtTheEnd) {
+  PageServer tokens([](const std::string&, Peer& peer) {
+    peer.hang();
+    return false;
+  });
+  auto config = job("127.0.0.1:1");
+  config.http_client.oauth2 = OAuth2Config();
+  config.http_client.oauth2->token_url = "http://" + tokens.address() + "/token";
+  apply({config});
+  ASSERT_TRUE(wait_for([&] { return !tokens.requests().empty(); }));
+  EXPECT_NE(first_error().find("context deadline exceeded"), std::string::npos) << "the target's own timeout holds";
+  const auto start = std::chrono::steady_clock::now();
+  manager.reset();
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5)) << "not the token's timeout";
+}
+
 TEST_F(HttpAccessTest, CredentialsDoNotFollowARedirectToAnotherHost) {
   PageServer other(page());
   const std::string port = other.address().substr(other.address().find(':'));
