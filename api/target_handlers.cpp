@@ -175,7 +175,6 @@ HttpResponse handle_target_metadata(const ServerContext& context, const HttpRequ
       return true;
     });
   }
-  if (entries->empty()) return api_error({ErrorKind::not_found, "specified metadata not found"});
   const bool one_metric = !metric.empty();
   return api_elements("[]", entries->size(), [entries, one_metric](std::size_t i, std::string& out) {
     const Entry& entry = (*entries)[i];
@@ -230,7 +229,11 @@ HttpResponse handle_query_exemplars(const ServerContext& context, const HttpRequ
   if (!query.ok()) return api_error(query.error());
   std::vector<std::vector<Matcher>> selectors;
   collect_selectors(**query, selectors);
-  if (selectors.empty()) return api_success("null");
+  if (selectors.empty()) {
+    HttpResponse nothing;
+    nothing.status = 204;
+    return nothing;
+  }
   auto found = std::make_shared<std::vector<SeriesExemplars>>();
   if (context.exemplars != nullptr) *found = context.exemplars->select(selectors, *start, *end);
   return api_elements("[]", found->size(),

@@ -18,7 +18,7 @@ const char* const kCheckMetricsUsage =
     "  --format=text         the text format, by the rules of `promtool check metrics`; the default\n"
     "  --format=openmetrics  OpenMetrics 1.0, by the letter of the standard\n"
     "  --lint=all|none       with none, say only whether a text page can be read\n"
-    "  --extended            also print how many series each metric of a text page has\n"
+    "  --extended            when nothing is wrong, print how many series each metric of a text page has\n"
     "\n"
     "exit codes: 0 nothing is wrong, 1 the page can't be read, 3 it can, but is not as it should be (text),\n"
     "2 wrong usage. A page that is not OpenMetrics is 1, whatever is wrong.\n";
@@ -96,7 +96,7 @@ int check_text(std::string page, const Options& options) {
       code = kProblems;
     }
   }
-  if (options.extended) print_cardinality(*families);
+  if (options.extended && code == 0) print_cardinality(*families);  // as promtool
   return code;
 }
 

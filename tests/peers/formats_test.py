@@ -78,3 +78,72 @@ class ConformancePagesTest(unittest.TestCase):
         metrics = harness.request(self.servers["pipit"].url + "/metrics").body.decode()
         line = next(l for l in metrics.splitlines() if l.startswith("pipit_scrape_openmetrics_faults_total"))
         self.assertGreater(float(line.split()[1]), 50)
+
+
+EXEMPLARS = """# HELP http_seconds Time of requests.
+# TYPE http_seconds histogram
+# UNIT http_seconds seconds
+http_seconds_bucket{le="1.0"} 4 # {trace_id="abc",span="1"} 0.5 1700000000.5
+http_seconds_bucket{le="+Inf"} 5 # {trace_id="def"} 3e-7 1700000001
+http_seconds_sum 6
+http_seconds_count 5
+# TYPE requests counter
+# HELP requests Said \\"so\\" on\\ntwo lines.
+requests_total 4 # {} 1 1700000002
+# EOF
+"""
+
+# Whole answers, but for the times of exemplars without a time of their own.
+SAME_ANSWERS = [
+    "query_exemplars?query=rate(http_seconds_bucket[5m])",
+    "query_exemplars?query=http_seconds_bucket%7Ble=%221.0%22%7D",
+    "query_exemplars?query=http_seconds_bucket/requests_total",
+    "query_exemplars?query=%7Bjob=%22app%22%7D&start=1700000000.6&end=1700000001",
+    "query_exemplars?query=nothing",
+    "query_exemplars?query=1",
+    "query_exemplars?query=requests_total&start=x",
+    "query_exemplars?query=requests_total&start=3&end=1",
+    "metadata",
+    "metadata?metric=requests",
+    "metadata?metric=nothing",
+    "metadata?limit=0",
+    "metadata?limit=x",
+    "targets/metadata",
+    "targets/metadata?metric=http_seconds",
+    "targets/metadata?metric=nothing",
+    "targets/metadata?match_target=%7Bjob=%22app%22%7D&limit=1&metric=requests",
+    "targets/metadata?match_target=%7Bjob=%22other%22%7D",
+    "targets/metadata?limit=x",
+]
+
+
+class ExemplarsAndMetadataTest(unittest.TestCase):
+    def test_answers_are_the_same(self):
+        folder = harness.Folder()
+        self.addCleanup(folder.remove)
+        exporter = harness.PageServer(lambda handler: harness.send_page(handler, EXEMPLARS, content_type=OPENMETRICS))
+        self.addCleanup(exporter.close)
+        config = f"""
+global: {{scrape_interval: 1s, scrape_timeout: 1s}}
+scrape_configs:
+- {{job_name: app, static_configs: [{{targets: ["127.0.0.1:{exporter.port}"]}}]}}
+"""
+        servers = {}
+        for name, program, flags in (("pipit", harness.PIPIT, ()),
+                                     ("prometheus", harness.peer("prometheus"), ("--enable-feature=exemplar-storage",))):
+            servers[name] = harness.Server(program, folder, config, flags, name=name)
+            self.addCleanup(servers[name].kill)
+        for server in servers.values():
+            server.wait_ready()
+            harness.wait_until(lambda server=server: server.query('up{job="app"} == 1'), "the target is up")
+
+        def answer(name, path):
+            got = harness.request(f"{servers[name].url}/api/v1/{path}")
+            data = got.json() if got.body else {"status": "empty"}
+            if path.startswith("targets/metadata") and data["status"] == "success":
+                data["data"].sort(key=json.dumps)
+            return got.status, data
+
+        for path in SAME_ANSWERS:
+            with self.subTest(path):
+                self.assertEqual(answer("pipit", path), answer("prometheus", path))
