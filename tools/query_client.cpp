@@ -6,6 +6,8 @@
 #include <chrono>
 #include <optional>
 
+#include "config/config_file.h"
+
 namespace pipit {
 namespace {
 
@@ -113,23 +115,70 @@ std::string reason(httplib::Error error) {
       return "connecting took too long";
     case httplib::Error::Read:
       return "the connection ended, or nothing came within --timeout";
+    case httplib::Error::SSLServerVerification:
+      return "the server's certificate is not to be trusted; --ca-file names its authority";
+    case httplib::Error::SSLConnection:
+      return "TLS could not be agreed on";
+    case httplib::Error::SSLLoadingCerts:
+      return "the certificates of --ca-file could not be read";
     default:
       return httplib::to_string(error);
   }
 }
 
+/// The text of a file that holds one secret, without the line's end.
+Result<std::string> read_secret(const std::string& path) {
+  auto text = read_config_file(path);
+  if (!text) return text;
+  while (text->ends_with('\n') || text->ends_with('\r')) text->pop_back();
+  return text;
+}
+
+/// Sets what `access` and the URL say about who asks, and whom to trust.
+Status authorize(const ServerUrl& url, const ServerAccess& access, httplib::Client& client) {
+  std::string user = url.user;
+  std::string password = url.password;
+  if (!access.user.empty()) {
+    const std::size_t colon = std::min(access.user.find(':'), access.user.size());
+    user = access.user.substr(0, colon);
+    password = colon < access.user.size() ? access.user.substr(colon + 1) : "";
+  }
+  if (!access.password_file.empty()) {
+    auto secret = read_secret(access.password_file);
+    if (!secret) return secret.error();
+    password = std::move(*secret);
+  }
+  if (!user.empty()) client.set_basic_auth(user, password);
+  if (!access.bearer_token_file.empty()) {
+    const auto token = read_secret(access.bearer_token_file);
+    if (!token) return token.error();
+    client.set_bearer_token_auth(*token);
+  }
+  if (!access.ca_file.empty()) client.set_ca_cert_path(access.ca_file);
+  client.enable_server_certificate_verification(!access.insecure);
+  return {};
+}
+
 /// `request.path` follows the URL's prefix.
-Result<ServerReply> send(const std::string& server, httplib::Request request, DurationMs timeout_ms) {
+Result<ServerReply> send(const std::string& server, const ServerAccess& access, httplib::Request request,
+                         DurationMs timeout_ms) {
   const Result<ServerUrl> url = parse_url(server);
   if (!url) return url.error();
-  httplib::Client client(url->origin);
+  for (const std::string& file : {access.ca_file, access.cert_file, access.key_file}) {
+    // cpp-httplib would not say what is wrong.
+    if (const auto text = file.empty() ? Result<std::string>("") : read_config_file(file); !text) {
+      return text.error();
+    }
+  }
+  const std::string& key_file = access.key_file.empty() ? access.cert_file : access.key_file;
+  httplib::Client client(url->origin, access.cert_file, key_file);
   if (!client.is_valid()) return bad_data("--url: \"" + url->origin + "\" names no server");
   const auto timeout = std::chrono::milliseconds(timeout_ms);
   client.set_connection_timeout(std::min(timeout, std::chrono::milliseconds(kConnectTimeoutSeconds * 1000)));
   client.set_read_timeout(timeout);
   client.set_write_timeout(timeout);
   client.set_tcp_nodelay(true);
-  if (!url->user.empty()) client.set_basic_auth(url->user, url->password);
+  if (Status status = authorize(*url, access, client); !status.ok()) return status.error();
 
   ServerReply answer;
   answer.origin = url->origin;
@@ -161,14 +210,14 @@ Result<ServerReply> send_query(const QueryOptions& options) {
   request.path = options.is_range() ? "/api/v1/query_range" : "/api/v1/query";
   request.headers = {{"Content-Type", "application/x-www-form-urlencoded"}};
   request.body = form(options);
-  return send(options.url, std::move(request), options.timeout);
+  return send(options.url, options.access, std::move(request), options.timeout);
 }
 
 Result<ServerReply> send_get(const std::string& url, const std::string& path, DurationMs timeout) {
   httplib::Request request;
   request.method = "GET";
   request.path = path;
-  return send(url, std::move(request), timeout);
+  return send(url, ServerAccess(), std::move(request), timeout);
 }
 
 }  // namespace pipit

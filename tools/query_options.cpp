@@ -135,6 +135,17 @@ std::variant<QueryOptions, int> parse_query_options(int argc, char** argv) {
       ->option_text("FORMAT")
       ->capture_default_str();
   app.add_flag("--explain", options.explain, "Run it and show its plan: series, samples and time of each node");
+  ServerAccess& access = options.access;
+  app.add_option("--user", access.user, "NAME:PASSWORD, or NAME with --password-file")->option_text("NAME[:PASSWORD]");
+  app.add_option("--password-file", access.password_file, "A file with the password")->option_text("FILE");
+  app.add_option("--bearer-token-file", access.bearer_token_file, "A file with a token")
+      ->option_text("FILE")
+      ->excludes("--user");
+  app.add_option("--ca-file", access.ca_file, "Authorities that the server's certificate is checked with")
+      ->option_text("PEM");
+  auto* cert = app.add_option("--cert-file", access.cert_file, "The client's certificate")->option_text("PEM");
+  app.add_option("--key-file", access.key_file, "The client's key")->option_text("PEM")->needs(cert);
+  app.add_flag("--insecure", access.insecure, "Take any certificate of the server");
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp& help) {

@@ -12,10 +12,22 @@ namespace pipit {
 
 enum class QueryOutput { table, json, csv, graph };
 
+/// How a server is reached, beside its URL. Texts are empty when not given.
+struct ServerAccess {
+  std::string user;  ///< of basic auth; "NAME:PASSWORD" or "NAME" with a password file
+  std::string password_file;
+  std::string bearer_token_file;
+  std::string ca_file;    ///< PEM; else the system's authorities
+  std::string cert_file;  ///< PEM, of the client
+  std::string key_file;   ///< PEM, of the client
+  bool insecure = false;  ///< any certificate of the server will do
+};
+
 /// What `pipit query` was asked to do, with every time resolved.
 struct QueryOptions {
   std::string expr;
   std::string url;
+  ServerAccess access{};
   QueryOutput output = QueryOutput::table;
   TimestampMs start = 0;
   TimestampMs end = 0;
