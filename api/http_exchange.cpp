@@ -126,7 +126,9 @@ void hand_over(HttpResponse response, const httplib::Request& request, Exchange&
   out.status = response.status;
   out.set_header("Date", http_date());
   for (const auto& [name, value] : response.headers) out.set_header(name, value);
-  bool compress = exchange.gzip_accepted && (more || response.body.size() >= kMinGzipBytes);
+  const bool encoded = std::any_of(response.headers.begin(), response.headers.end(),
+                                   [](const auto& header) { return header.first == "Content-Encoding"; });
+  bool compress = !encoded && exchange.gzip_accepted && (more || response.body.size() >= kMinGzipBytes);
   if (more || response.body.size() >= kMinGzipBytes) out.headers.emplace("Vary", "Accept-Encoding");
   if (compress) out.set_header("Content-Encoding", "gzip");
   if (!more) {

@@ -11,6 +11,7 @@
 #include "api/http_exchange.h"
 #include "api/http_server.h"
 #include "api/query_handlers.h"
+#include "api/remote_read.h"
 #include "api/remote_write.h"
 #include "api/status_handlers.h"
 #include "api/target_handlers.h"
@@ -130,7 +131,7 @@ class Server::Impl {
 
   void add(std::string path, unsigned methods, Handle handle, std::string_view metric_name = {});
   void add_query_routes();
-  void add_write_route();
+  void add_remote_routes();
   void add_status_routes();
   void add_lifecycle_routes();
   void add_admin_routes();
@@ -183,7 +184,7 @@ Server::Impl::Impl(ServerOptions options, ServerContext context)
           },
           [this](const RawRequest& request) { return classify(request); }, context_.metrics, tls_source(), verifier()) {
   add_query_routes();
-  add_write_route();
+  add_remote_routes();
   add_status_routes();
   add_lifecycle_routes();
   add_admin_routes();
@@ -236,7 +237,10 @@ void Server::Impl::add_query_routes() {
       "/api/v1/label/:name/values");
 }
 
-void Server::Impl::add_write_route() {
+void Server::Impl::add_remote_routes() {
+  add("/api/v1/read", kPost, [this](const HttpRequest& request) {
+    return handle_remote_read(context_, request, options_.remote_read_sample_limit);
+  });
   if (options_.enable_remote_write_receiver && context_.appender) {
     remote_write_.emplace(*context_.appender, context_.metrics);
     add(std::string(kWritePath), kPost, [this](const HttpRequest& request) { return remote_write_->handle(request); });
@@ -425,7 +429,7 @@ RequestClass Server::Impl::classify(const RawRequest& request) const {
   if (!target.starts_with(prefix_)) return RequestClass::quick;
   target.remove_prefix(prefix_.size());
   if (target.starts_with(kWritePath)) return RequestClass::write;
-  for (std::string_view start : {"/api/v1/query", "/api/v1/series", "/api/v1/label", "/api/v1/metadata",
+  for (std::string_view start : {"/api/v1/query", "/api/v1/read", "/api/v1/series", "/api/v1/label", "/api/v1/metadata",
                                  "/api/v1/status/tsdb", "/api/v1/admin", "/federate"}) {
     if (target.starts_with(start)) return RequestClass::query;
   }

@@ -30,6 +30,7 @@ struct ServerOptions {
   DurationMs read_timeout = DurationMs{5} * 60'000;
   unsigned max_connections = 512;
   DurationMs lookback_delta = DurationMs{5} * 60'000;  ///< how old a sample /federate shows
+  std::uint64_t remote_read_sample_limit = 50'000'000;
   bool enable_lifecycle = false;              ///< /-/reload and /-/quit
   bool enable_admin_api = false;              ///< /api/v1/admin/tsdb; needs ServerContext::store
   bool enable_remote_write_receiver = false;  ///< /api/v1/write; needs ServerContext::appender

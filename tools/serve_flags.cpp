@@ -11,7 +11,7 @@ constexpr std::string_view kNoGo = "has no effect: there is no Go runtime to tun
 constexpr std::string_view kNoBlocks = "has no effect: Pipit keeps its data in RocksDB, not in Prometheus's blocks";
 constexpr std::string_view kNoRules = "is not supported yet: rules are not evaluated";
 constexpr std::string_view kNoAlerts = "is not supported yet: no alerts are sent";
-constexpr std::string_view kNoRemoteRead = "is not supported yet: remote read is not answered";
+constexpr std::string_view kNoReadStreams = "has no effect: remote read answers samples, not streams of chunks";
 constexpr std::string_view kNoAgent = "is not supported: Pipit always stores and answers queries";
 constexpr std::string_view kNoConsoles = "has no effect: there are no console templates";
 
@@ -55,9 +55,10 @@ constexpr FlagSpec kFlags[] = {
     {"storage.agent.retention.max-time", duration, "", "", kNoAgent},
     {"storage.agent.no-lockfile", boolean, "false", "", kNoAgent},
     {"storage.remote.flush-deadline", duration, "1m", "", "is not supported yet: remote write sends nothing"},
-    {"storage.remote.read-sample-limit", integer, "5e7", "", kNoRemoteRead},
-    {"storage.remote.read-concurrent-limit", integer, "10", "", kNoRemoteRead},
-    {"storage.remote.read-max-bytes-in-frame", integer, "1048576", "", kNoRemoteRead},
+    {"storage.remote.read-sample-limit", integer, "5e7", "How many samples a remote read may answer."},
+    {"storage.remote.read-concurrent-limit", integer, "10", "",
+     "has no effect: remote reads have the four threads of the queries"},
+    {"storage.remote.read-max-bytes-in-frame", integer, "1048576", "", kNoReadStreams},
 
     {"web.listen-address", text, "0.0.0.0:9090", "HOST:PORT to answer HTTP on. May be given several times.", "", "",
      true},

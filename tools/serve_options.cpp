@@ -147,6 +147,9 @@ Result<ServeOptions> build_serve_options(const ParsedFlags& flags) {
   options.log_format = *format;
   if (const Status status = read_server_options(flags, options.server); !status.ok()) return status.error();
   if (const Status status = read_engine_options(flags, options.engine); !status.ok()) return status.error();
+  const auto read_limit = positive_count(flags, "storage.remote.read-sample-limit");
+  if (!read_limit.ok()) return read_limit.error();
+  options.server.remote_read_sample_limit = *read_limit;
   options.server.lookback_delta = options.engine.lookback_delta;
   return options;
 }
