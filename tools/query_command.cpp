@@ -74,6 +74,8 @@ int run_query(int argc, char** argv) {
   const bool keep_json = options.explain || options.output == QueryOutput::json;
   if (!read_answer(reply->status, reply->body, keep_json, answer, error)) {
     if (!error.api) error.message = reply->origin + ' ' + error.message;
+    if (reply->status == 401)
+      error.message = reply->origin + " wants another name, password or token; see --user and --bearer-token-file";
     print(stderr, format_error(error, options.expr));
     return error.api ? kQueryFailed : kNoServer;
   }

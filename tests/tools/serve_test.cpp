@@ -278,7 +278,7 @@ TEST_F(Serve, WhatAFileProtectsIsNotServedOpenly) {
   std::ofstream(file) << "http_server_config: {http2: true}\nbasic_auth_users: {admin: $2y$10$x}\n";
   Served refused(log(), arguments({"--web.config.file=" + file.string()}));
   EXPECT_EQ(refused.exit_code(), 1);
-  EXPECT_THAT(refused.log(), HasSubstr("web.yml:2:28: the password of user \\\"admin\\\" is no bcrypt hash"));
+  EXPECT_THAT(refused.log(), HasSubstr("web.yml:2:27: the password of user \\\"admin\\\" is no bcrypt hash"));
 
   std::ofstream(file) << "basic_auth_user: {admin: $2y$10$x}\n";
   Served misspelt(log(), arguments({"--web.config.file=" + file.string()}));
