@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "config/config_file.h"
+#include "config/json_depth.h"
 #include "config/schema.h"
 #include "config/yaml_tree.h"
 
@@ -12,6 +13,9 @@ namespace pipit {
 namespace {
 
 using nlohmann::json;
+
+/// A list of objects with lists.
+constexpr int kMostLevels = 3;
 
 Error json_error(const std::string& name, std::size_t index, const std::string& message) {
   return bad_data(name + ": target group " + std::to_string(index) + ": " + message);
@@ -52,7 +56,7 @@ constexpr Section kGroup{"a target group", kGroupFields};
 }  // namespace
 
 Result<std::vector<TargetGroup>> parse_json_target_groups(std::string_view text, const std::string& name) {
-  // The parser is not recursive: depth costs memory in proportion to the text only.
+  if (nests_deeper_than(text, kMostLevels)) return bad_data(name + ": nested too deeply for target groups");
   const json list = json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
   if (list.is_discarded()) return bad_data(name + ": not valid JSON");
   std::vector<TargetGroup> groups;

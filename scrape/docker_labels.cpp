@@ -4,12 +4,16 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "config/json_depth.h"
+
 namespace pipit {
 namespace {
 
 using nlohmann::json;
 
 constexpr const char* kMeta = "__meta_docker_";
+/// The engine's answers have six.
+constexpr int kMostLevels = 32;
 /// Of containers that share another's network, one behind the other.
 constexpr int kMostHops = 16;
 
@@ -154,6 +158,9 @@ class Targets {
 
 Result<std::vector<TargetGroup>> docker_targets(std::string_view containers, std::string_view networks,
                                                 const DockerDiscoveryConfig& config) {
+  if (nests_deeper_than(containers, kMostLevels) || nests_deeper_than(networks, kMostLevels)) {
+    return bad_data("docker: the engine's answer is nested too deeply");
+  }
   const json list = json::parse(containers.begin(), containers.end(), nullptr, false);
   if (!list.is_array()) return bad_data("docker: the list of containers is not a JSON list");
   const json known = json::parse(networks.begin(), networks.end(), nullptr, false);

@@ -333,6 +333,9 @@ TEST(TargetGroups, WhatIsNotAListOfGroupsIsRefused) {
   for (const char* text : {"a: b", "- 1", "-\n", "- targets: a", "- x: []", "- labels: [a]", "- [", "a"}) {
     EXPECT_FALSE(parse_yaml_target_groups(text, "t").ok()) << text;
   }
+  EXPECT_EQ(parse_json_target_groups(std::string(1 << 20, '['), "t").error().message,
+            "t: nested too deeply for target groups");
+  EXPECT_TRUE(parse_json_target_groups(R"([{"targets": ["[[{{\"[["]}])", "t").ok());
   EXPECT_TRUE(parse_json_target_groups("null", "t").ok());
   EXPECT_TRUE(parse_yaml_target_groups("", "t").ok());
 }
