@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -160,6 +161,44 @@ BENCHMARK_CAPTURE(BM_Query, sum_by_rate, "sum by (instance) (rate(m[5m]))")->Uni
 BENCHMARK_CAPTURE(BM_Query, topk, "topk(5, rate(m[5m]))")->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(BM_Query, vector_matching, "m / on (host) m")->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(BM_Query, quantile, "quantile by (instance) (0.9, m)")->Unit(benchmark::kMillisecond);
+// Half of the rows are computed once for two places; two functions of one reading.
+BENCHMARK_CAPTURE(BM_Query, written_twice, "rate(m[5m]) / on (host) (rate(m[5m]) + 1)")->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(BM_Query, read_twice, "max_over_time(m[5m]) - min_over_time(m[5m])")->Unit(benchmark::kMillisecond);
+
+/// CPU of a query over so many series and steps.
+double cpu_of(const char* expr, std::size_t series, std::int64_t steps) {
+  GeneratedSource source(series, static_cast<std::size_t>(steps) + 60);
+  MetricsRegistry metrics;
+  Engine engine(source, {.max_samples = 1'000'000'000, .max_memory = std::uint64_t{8} << 30, .threads = 1}, metrics);
+  const std::clock_t begin = std::clock();
+  auto result = engine.query(
+      {.expr = expr, .start = 60 * kScrapeInterval, .end = (59 + steps) * kScrapeInterval, .step = kScrapeInterval});
+  benchmark::DoNotOptimize(result);
+  return static_cast<double>(std::clock() - begin);
+}
+
+/// How many times as much CPU a query takes over ten times the series, and ten times the range. The least of several
+/// runs each, alternating, as a busy machine adds to all.
+void BM_Growth(benchmark::State& state, const char* expr) {
+  double least[3] = {1e300, 1e300, 1e300};
+  for (auto _ : state) {
+    least[0] = std::min(least[0], cpu_of(expr, 1'000, 240));
+    least[1] = std::min(least[1], cpu_of(expr, 10'000, 240));
+    least[2] = std::min(least[2], cpu_of(expr, 1'000, 2'400));
+  }
+  state.counters["series_x10"] = least[1] / least[0];
+  state.counters["range_x10"] = least[2] / least[0];
+}
+#define GROWTH(name, expr) BENCHMARK_CAPTURE(BM_Growth, name, expr)->Iterations(7)->Unit(benchmark::kMillisecond)
+GROWTH(selector, "m");
+GROWTH(sum_by_rate, "sum by (instance) (rate(m[5m]))");
+GROWTH(avg_over_time, "sum(avg_over_time(m[1h]))");
+GROWTH(max_over_time, "sum(max_over_time(m[1h]))");
+GROWTH(matching, "m / on (host) rate(m[5m])");
+GROWTH(topk, "topk(5, m)");
+GROWTH(quantile, "quantile by (instance) (0.9, m)");
+GROWTH(subquery, "sum(max_over_time(rate(m[5m])[10m:1m]))");
+#undef GROWTH
 
 }  // namespace
 }  // namespace pipit
