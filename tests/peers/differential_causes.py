@@ -40,10 +40,11 @@ def rounding(smallest):
 
 def delayed_name_removal(smallest):
     """Names are dropped at the end of a query, and two series that only differ in it are an error only there. Source: 3.x's
-    feature flag promql-delayed-name-removal, which Pipit has always on. Until then `x or rate(x[5m])` is one series in a subquery."""
+    feature flag promql-delayed-name-removal, which Pipit has always on. Until then `x or rate(x[5m])` is one series in a subquery
+    and over a range, with a name or without for all of its steps."""
     if smallest.ours["status"] != "success" or smallest.theirs["status"] != "success":
         return smallest.ours["status"] == "success" and SAME_LABELSET in smallest.theirs["error"]
-    if smallest.expr.kind != "subquery":
+    if smallest.expr.kind != "subquery" and not (smallest.expr.kind == "or" and smallest.moment.times is not None):
         return False
     ours, theirs = (sorted((nameless(labels), *point) for labels, points in answers.series_of(answer["data"]) for point in points)
                     for answer in (smallest.ours, smallest.theirs))
