@@ -202,13 +202,13 @@ bool SeriesCache::read_as(std::string_view text, ScrapedPage& page, PageFault& f
   const char* const end = begin + text.size();
   const char* p = begin;
   LayoutCursor cursor(blocks_);
-  if (page.format != format_) cursor.seek(refs_.size(), blocks_.data());  // the same bytes would mean something else
+  const bool same_format = page.format == format_;  // in another one the same bytes mean something else
   SampleTail tail;
   auto offset = [begin](const char* at) { return static_cast<std::uint32_t>(at - begin); };
   while (p != end) {
     SeriesRef ref = kNoSeries;
     const char* next = nullptr;
-    if (!cursor.at_end()) {
+    if (same_format && !cursor.at_end()) {
       const LayoutLine& line = cursor.line();
       if (static_cast<std::size_t>(end - p) > line.length && std::memcmp(p, cursor.text(), line.length) == 0 &&
           is_set_off(p[line.length - 1])) {
@@ -223,7 +223,7 @@ bool SeriesCache::read_as(std::string_view text, ScrapedPage& page, PageFault& f
       }
     }
     if (next == nullptr) {
-      if (cursor.at_end() && page.format == format_ && std::string_view(p, end) == tail_) {
+      if (cursor.at_end() && same_format && std::string_view(p, end) == tail_) {
         page.same_tail_ = true;
         break;
       }

@@ -124,6 +124,18 @@ TEST(OpenMetrics, ATargetThatChangesItsFormatIsReadAnew) {
   EXPECT_EQ(page.times[0], 1000);
 }
 
+TEST(OpenMetrics, LinesOfTheOtherFormatAreNotTakenForThisOnes) {
+  LayoutPool pool;
+  SeriesCache cache(pool);
+  ScrapedPage page;
+  PageFault fault;
+  const std::string text = "a 1\nb{c=\"d\"}1\n";
+  ASSERT_TRUE(cache.read(text, PageFormat::text, page, fault));
+  for (std::uint32_t i : page.fresh) page.refs[i] = i + 1;
+  cache.commit(page, false);
+  EXPECT_EQ(read_page("a 1\nb{c=\"d\"}1\n# EOF\n", cache), "line 2: expected value after metric, got \"1\"");
+}
+
 TEST(OpenMetrics, TheScraperTakesEveryPageThatPrometheusTakes) {
   int good = 0;
   int odd = 0;
