@@ -81,13 +81,14 @@ thread_local Workspace workspace;
 
 }  // namespace
 
-RemoteWriteReceiver::RemoteWriteReceiver(Appender& appender, MetricsRegistry& metrics)
+RemoteWriteReceiver::RemoteWriteReceiver(Appender& appender, MetricsRegistry& metrics, ExemplarStore* exemplars)
     : appender_(appender),
+      exemplar_store_(exemplars),
       metrics_(metrics),
       stored_(metrics.counter("pipit_remote_write_samples_total", "Samples that came by remote write and are stored.")),
       bytes_(metrics.counter("pipit_remote_write_received_bytes_total", "Compressed bodies of remote write.")),
-      exemplars_(metrics.counter("pipit_remote_write_ignored_exemplars_total",
-                                 "Exemplars that came by remote write; none are stored yet.")) {
+      ignored_exemplars_(metrics.counter("pipit_remote_write_ignored_exemplars_total",
+                                         "Exemplars that came by remote write and were not stored.")) {
   for (std::size_t i = 0; i < kRemoteWriteRefusals; ++i) {
     const Labels reason{{"reason", std::string(refusal_name(static_cast<RemoteWriteRefusal>(i)))}};
     refused_[i] = &metrics.counter("pipit_remote_write_refused_samples_total",
@@ -125,7 +126,7 @@ HttpResponse RemoteWriteReceiver::answer(const HttpRequest& request) {
 }
 
 HttpResponse RemoteWriteReceiver::store(std::string_view message) {
-  const auto outcome = workspace.batch.store(message, now_ms() + kMaxAhead, appender_);
+  const auto outcome = workspace.batch.store(message, now_ms() + kMaxAhead, appender_, exemplar_store_);
   if (!outcome.ok()) {
     const Error& error = outcome.error();
     HttpResponse response = text_answer(http_status(error.kind), error.message);
@@ -135,7 +136,7 @@ HttpResponse RemoteWriteReceiver::store(std::string_view message) {
     return response;
   }
   stored_.add(static_cast<double>(outcome->stored));
-  if (outcome->exemplars != 0) exemplars_.add(static_cast<double>(outcome->exemplars));
+  if (outcome->ignored_exemplars != 0) ignored_exemplars_.add(static_cast<double>(outcome->ignored_exemplars));
   const std::uint64_t refused = outcome->refused_total();
   if (refused == 0) {
     HttpResponse response;

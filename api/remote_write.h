@@ -25,8 +25,8 @@ class RemoteWriteReceiver {
   static constexpr std::size_t kMaxMessageBytes = 32 << 20;
   static constexpr std::size_t kKeptBytes = 1 << 20;
 
-  /// Both must outlive the receiver.
-  RemoteWriteReceiver(Appender& appender, MetricsRegistry& metrics);
+  /// All must outlive the receiver. Without `exemplars` those are dropped.
+  RemoteWriteReceiver(Appender& appender, MetricsRegistry& metrics, ExemplarStore* exemplars = nullptr);
 
   HttpResponse handle(const HttpRequest& request);
 
@@ -36,13 +36,14 @@ class RemoteWriteReceiver {
   void count_request(int status);
 
   Appender& appender_;
+  ExemplarStore* exemplar_store_;
   MetricsRegistry& metrics_;
   std::mutex large_message_mutex_;
   std::mutex counters_mutex_;
   std::vector<std::pair<int, Counter*>> requests_;  ///< by status; made when first needed
   Counter& stored_;
   Counter& bytes_;
-  Counter& exemplars_;
+  Counter& ignored_exemplars_;
   std::array<Counter*, kRemoteWriteRefusals> refused_;
 };
 

@@ -84,9 +84,16 @@ void encode(std::span<const RemoteWriteLabel> labels, std::string& out) {
   }
 }
 
-/// What is wrong with normalized labels, or "".
-std::string_view fault_of(std::span<const RemoteWriteLabel> labels) {
-  bool named = false;
+std::vector<Label> copy_of(std::span<const RemoteWriteLabel> labels) {
+  std::vector<Label> copy;
+  copy.reserve(labels.size());
+  for (const auto& [name, value] : labels) copy.push_back({std::string(name), std::string(value)});
+  return copy;
+}
+
+/// What is wrong with normalized labels, or "". Those of an exemplar need no metric name.
+std::string_view fault_of(std::span<const RemoteWriteLabel> labels, bool of_exemplar = false) {
+  bool named = of_exemplar;
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const auto& [name, value] = labels[i];
     if (name.empty()) return "empty label name";
@@ -129,12 +136,14 @@ void RemoteWriteOutcome::refuse(RemoteWriteRefusal why, std::uint64_t samples, s
   if (first_refusal.empty()) first_refusal.append(words).append(" for series ").append(shown(labels));
 }
 
-Result<RemoteWriteOutcome> RemoteWriteBatch::store(std::string_view message, TimestampMs latest, Appender& appender) {
+Result<RemoteWriteOutcome> RemoteWriteBatch::store(std::string_view message, TimestampMs latest, Appender& appender,
+                                                   ExemplarStore* exemplars) {
   appender_ = &appender;
   latest_ = latest;
   outcome_ = {};
   clear();
   bool has_metadata = false;
+  std::uint64_t exemplar_count = 0;
   bool rest_is_good = false;
   RemoteWriteParser parser(message);
   for (RemoteWriteParser::Item item = parser.next(); item != RemoteWriteParser::Item::end; item = parser.next()) {
@@ -143,6 +152,7 @@ Result<RemoteWriteOutcome> RemoteWriteBatch::store(std::string_view message, Tim
       has_metadata = true;
       continue;
     }
+    exemplar_count += parser.series().exemplar_count;
     RemoteWriteSamples samples(parser.series());
     while (!add_samples(parser.series(), samples)) {
       // More than one append: nothing may be stored before the rest of the message is known to be good.
@@ -155,6 +165,10 @@ Result<RemoteWriteOutcome> RemoteWriteBatch::store(std::string_view message, Tim
   if (has_metadata) {
     if (Status status = store_metadata(RemoteWriteParser(message)); !status.ok()) return status.error();
   }
+  // After the samples, which make the series.
+  const bool keeps_exemplars = exemplars != nullptr && exemplars->enabled();
+  if (!keeps_exemplars) outcome_.ignored_exemplars = exemplar_count;
+  if (keeps_exemplars && exemplar_count != 0) store_exemplars(RemoteWriteParser(message), *exemplars);
   return std::move(outcome_);
 }
 
@@ -177,7 +191,6 @@ bool RemoteWriteBatch::add_samples(const RemoteWriteSeries& series, RemoteWriteS
     first_samples_.push_back(static_cast<std::uint32_t>(begin));
   }
   if (times_.size() == kMaxSamples) return false;
-  outcome_.exemplars += series.exemplar_count;
   if (series.histogram_count != 0) {
     outcome_.refuse(RemoteWriteRefusal::native_histogram, series.histogram_count, kNoHistograms, series.labels);
   }
@@ -253,10 +266,7 @@ Status RemoteWriteBatch::create(std::uint32_t series, std::string_view encoding)
     outcome_.refuse(RemoteWriteRefusal::invalid_labels, samples, words, encodings_[series]);
     return {};
   }
-  std::vector<Label> labels;
-  labels.reserve(labels_.size());
-  for (const auto& [name, value] : labels_) labels.push_back({std::string(name), std::string(value)});
-  const auto ref = appender_->series(Labels(std::move(labels)));
+  const auto ref = appender_->series(Labels(copy_of(labels_)));
   if (ref.ok()) {
     series_refs_[series] = *ref;
   } else if (ref.error().kind == ErrorKind::bad_data) {
@@ -358,6 +368,42 @@ Status RemoteWriteBatch::store_metadata(RemoteWriteParser parser) {
     if (Status status = appender_->set_metadata(metric, metadata); !status.ok()) return status;
   }
   return {};
+}
+
+// ---- exemplars -----------------------------------------------------------------------------------------------
+
+void RemoteWriteBatch::store_exemplars(RemoteWriteParser parser, ExemplarStore& exemplars) {
+  for (RemoteWriteParser::Item item = parser.next(); item != RemoteWriteParser::Item::end; item = parser.next()) {
+    if (item != RemoteWriteParser::Item::series || parser.series().exemplar_count == 0) continue;
+    store_exemplars_of(parser.series(), exemplars);
+  }
+}
+
+/// Prometheus sends them beside their series' samples, as a series of the same labels that has no samples.
+void RemoteWriteBatch::store_exemplars_of(const RemoteWriteSeries& series, ExemplarStore& exemplars) {
+  canonical_.clear();
+  SeriesRef ref = kNoSeries;
+  if (parse_remote_write_labels(series.labels, labels_)) {
+    normalize(labels_);
+    encode(labels_, canonical_);
+    const std::string_view encoding = canonical_;
+    appender_->find_encoded({&encoding, 1}, {&ref, 1});
+  }
+  if (ref == kNoSeries) {
+    outcome_.ignored_exemplars += series.exemplar_count;
+    return;
+  }
+  const auto series_labels = [this] { return Labels(copy_of(labels_)); };
+  std::string_view rest = series.from_first_exemplar;
+  while (read_remote_write_exemplar(rest, exemplar_)) {
+    normalize(exemplar_.labels);
+    auto outcome = ExemplarStore::Outcome::disabled;
+    if (exemplar_.time <= latest_ && fault_of(exemplar_.labels, true).empty()) {
+      outcome = exemplars.add(ref, series_labels, {Labels(copy_of(exemplar_.labels)), exemplar_.value, exemplar_.time});
+    }
+    const bool kept = outcome == ExemplarStore::Outcome::stored || outcome == ExemplarStore::Outcome::duplicate;
+    if (!kept) ++outcome_.ignored_exemplars;
+  }
 }
 
 }  // namespace pipit

@@ -11,6 +11,7 @@
 #include "api/remote_write_parser.h"
 #include "model/result.h"
 #include "storage/appender.h"
+#include "storage/exemplar_store.h"
 
 namespace pipit {
 
@@ -24,8 +25,8 @@ std::string_view refusal_name(RemoteWriteRefusal refusal);
 struct RemoteWriteOutcome {
   std::uint64_t stored = 0;  ///< samples; one that was there already counts
   std::array<std::uint64_t, kRemoteWriteRefusals> refused{};
-  std::string first_refusal;    ///< in words, with the series
-  std::uint64_t exemplars = 0;  ///< ignored: they are not stored yet
+  std::string first_refusal;            ///< in words, with the series
+  std::uint64_t ignored_exemplars = 0;  ///< as their series, labels or times are none that can be stored
 
   std::uint64_t refused_total() const;
   /// `words` and the series with these labels, as they were sent, are kept of the first.
@@ -41,10 +42,12 @@ class RemoteWriteBatch {
   static constexpr std::size_t kMaxSamples = 16 << 10;
 
   /// Stores the samples and metadata of `message`. What the rules refuse does not stop the rest. Samples later than
-  /// `latest` are out of bounds: a client with a wrong clock would block its series until that time.
+  /// `latest` are out of bounds: a client with a wrong clock would block its series until that time. Exemplars, of the
+  /// samples' series or of any that are in RAM, go to `exemplars` if it is not null.
   /// Errors: bad_data when the message is malformed, and nothing is stored then; unavailable and internal as
   /// `Appender::append` gives them: then all, some or nothing is stored, and the client may send it again.
-  Result<RemoteWriteOutcome> store(std::string_view message, TimestampMs latest, Appender& appender);
+  Result<RemoteWriteOutcome> store(std::string_view message, TimestampMs latest, Appender& appender,
+                                   ExemplarStore* exemplars = nullptr);
 
  private:
   bool add_samples(const RemoteWriteSeries& series, RemoteWriteSamples& samples);
@@ -60,6 +63,8 @@ class RemoteWriteBatch {
   void drop_samples_without_series();
   void take_over(const AppendReport& report);
   Status store_metadata(RemoteWriteParser parser);
+  void store_exemplars(RemoteWriteParser parser, ExemplarStore& exemplars);
+  void store_exemplars_of(const RemoteWriteSeries& series, ExemplarStore& exemplars);
   std::uint32_t series_of(std::uint32_t sample) const;
   std::uint32_t end_of(std::size_t series) const;
 
@@ -81,6 +86,7 @@ class RemoteWriteBatch {
   std::vector<std::uint32_t> chosen_;  ///< series or samples that need another look
   std::vector<RemoteWriteLabel> labels_;
   std::string canonical_;
+  RemoteWriteExemplar exemplar_;
 };
 
 }  // namespace pipit

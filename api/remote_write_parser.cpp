@@ -113,6 +113,12 @@ constexpr std::uint64_t kValue = tag(1, kFixed64);
 constexpr std::uint64_t kTime = tag(2, kVarint);
 constexpr unsigned kLastField = 2;
 }  // namespace sample
+namespace exemplar {
+constexpr std::uint64_t kLabel = tag(1, kBytes);
+constexpr std::uint64_t kValue = tag(2, kFixed64);
+constexpr std::uint64_t kTime = tag(3, kVarint);
+constexpr unsigned kLastField = 3;
+}  // namespace exemplar
 namespace metadata {
 constexpr std::uint64_t kType = tag(1, kVarint);
 constexpr std::uint64_t kMetric = tag(2, kBytes);
@@ -174,6 +180,32 @@ bool parse_label(std::string_view fields, RemoteWriteLabel& out) {
   return true;
 }
 
+/// Without `labels` they are only checked.
+bool parse_exemplar(std::string_view fields, std::vector<RemoteWriteLabel>* labels, TimestampMs& time, double& value) {
+  time = 0;
+  value = 0;
+  while (!fields.empty()) {
+    std::uint64_t field_tag = 0;
+    std::uint64_t number = 0;
+    std::string_view content;
+    RemoteWriteLabel found;
+    if (!read_varint(fields, field_tag)) return false;
+    if (field_tag == exemplar::kLabel) {
+      if (!read_bytes(fields, content) || !parse_label(content, found)) return false;
+      if (labels != nullptr) labels->push_back(found);
+    } else if (field_tag == exemplar::kValue && fields.size() >= sizeof(double)) {
+      value = load_double(fields.data());
+      fields.remove_prefix(sizeof(double));
+    } else if (field_tag == exemplar::kTime) {
+      if (!read_varint(fields, number)) return false;
+      time = static_cast<TimestampMs>(number);
+    } else if (is_known(field_tag, exemplar::kLastField) || !skip_field(fields, field_tag)) {
+      return false;
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 RemoteWriteParser::Item RemoteWriteParser::next() {
@@ -218,6 +250,7 @@ bool RemoteWriteParser::parse_series(std::string_view fields) {
   series_ = {};
   series_.labels = fields.substr(0, fields.size() - rest.size());
   while (!rest.empty()) {
+    const std::string_view from_here = rest;
     std::uint64_t field_tag = 0;
     if (!read_varint(rest, field_tag)) return false;
     if (field_tag == series::kSample) {
@@ -232,9 +265,14 @@ bool RemoteWriteParser::parse_series(std::string_view fields) {
     } else if (field_tag == series::kLabel) {
       if (!read_bytes(rest, content)) return false;
       series_.labels = fields;
-    } else if (field_tag == series::kExemplar || field_tag == series::kHistogram) {
+    } else if (field_tag == series::kExemplar) {
+      TimestampMs time = 0;
+      double value = 0;
+      if (!read_bytes(rest, content) || !parse_exemplar(content, nullptr, time, value)) return false;
+      if (series_.exemplar_count++ == 0) series_.from_first_exemplar = from_here;
+    } else if (field_tag == series::kHistogram) {
       if (!read_bytes(rest, content)) return false;
-      ++(field_tag == series::kExemplar ? series_.exemplar_count : series_.histogram_count);
+      ++series_.histogram_count;
     } else if (is_known(field_tag, series::kLastField) || !skip_field(rest, field_tag)) {
       return false;
     }
@@ -295,6 +333,21 @@ bool parse_remote_write_labels(std::string_view fields, std::vector<RemoteWriteL
     }
   }
   return true;
+}
+
+/// What it reads was read before and is well-formed.
+bool read_remote_write_exemplar(std::string_view& fields, RemoteWriteExemplar& exemplar) {
+  while (!fields.empty()) {
+    std::uint64_t field_tag = 0;
+    std::string_view content;
+    if (!read_varint(fields, field_tag)) return false;
+    if (field_tag == series::kExemplar) {
+      exemplar.labels.clear();
+      return read_bytes(fields, content) && parse_exemplar(content, &exemplar.labels, exemplar.time, exemplar.value);
+    }
+    if (!skip_field(fields, field_tag)) return false;
+  }
+  return false;
 }
 
 bool is_well_formed(RemoteWriteParser parser) {

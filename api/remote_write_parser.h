@@ -21,6 +21,7 @@ struct RemoteWriteSeries {
   std::uint32_t sample_count = 0;
   std::uint32_t exemplar_count = 0;
   std::uint32_t histogram_count = 0;
+  std::string_view from_first_exemplar;  ///< `read_remote_write_exemplar` reads it
 };
 
 struct RemoteWriteMetadata {
@@ -36,6 +37,12 @@ inline constexpr std::size_t kMaxRemoteWriteLabels = 4096;
 struct RemoteWriteLabel {
   std::string_view name;
   std::string_view value;
+};
+
+struct RemoteWriteExemplar {
+  std::vector<RemoteWriteLabel> labels;  ///< in the order of the message
+  double value = 0;
+  TimestampMs time = 0;
 };
 
 /// Walks a `prometheus.WriteRequest` (remote write 1.0, docs/http-api.md) without copying or allocating anything.
@@ -97,6 +104,10 @@ class RemoteWriteSamples {
 
 /// Reads the labels of `RemoteWriteSeries::labels` in the order of the message. False when they are malformed.
 bool parse_remote_write_labels(std::string_view fields, std::vector<RemoteWriteLabel>& labels);
+
+/// Takes the next exemplar off `fields`. False when there is none.
+/// REQUIRES: they are `RemoteWriteSeries::from_first_exemplar` or what an earlier call has left of it.
+bool read_remote_write_exemplar(std::string_view& fields, RemoteWriteExemplar& exemplar);
 
 /// Whether what the parser has not read yet is well-formed, labels included.
 bool is_well_formed(RemoteWriteParser parser);

@@ -242,7 +242,7 @@ void Server::Impl::add_remote_routes() {
     return handle_remote_read(context_, request, options_.remote_read_sample_limit);
   });
   if (options_.enable_remote_write_receiver && context_.appender) {
-    remote_write_.emplace(*context_.appender, context_.metrics);
+    remote_write_.emplace(*context_.appender, context_.metrics, context_.exemplars);
     add(std::string(kWritePath), kPost, [this](const HttpRequest& request) { return remote_write_->handle(request); });
     return;
   }

@@ -19,8 +19,14 @@ std::size_t count_characters(std::string_view text) {
 
 bool is_too_long(const Labels& labels) {
   std::size_t characters = 0;
-  for (const Label& label : labels) characters += count_characters(label.name) + count_characters(label.value);
-  return characters > ExemplarStore::kLongestLabels;
+  std::size_t bytes = 0;
+  for (const Label& label : labels) {
+    characters += count_characters(label.name) + count_characters(label.value);
+    bytes += label.name.size() + label.value.size();
+  }
+  // Text that is not UTF-8 may have any number of bytes and hardly a character.
+  constexpr std::size_t kLongestCharacter = 4;
+  return characters > ExemplarStore::kLongestLabels || bytes > kLongestCharacter * ExemplarStore::kLongestLabels;
 }
 
 /// Names and values, each behind its length in two bytes: they are short.

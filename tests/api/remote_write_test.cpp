@@ -90,6 +90,7 @@ class RemoteWriteTest : public ::testing::Test {
                                                                .flags = {},
                                                                .reload = nullptr,
                                                                .quit = nullptr,
+                                                               .exemplars = &exemplars_,
                                                                .appender = &appender_});
     ASSERT_TRUE(server_->start().ok());
     server_->set_ready();
@@ -127,6 +128,7 @@ class RemoteWriteTest : public ::testing::Test {
   MemoryStore store_;
   MoodyStore appender_{store_};
   MetricsRegistry metrics_;
+  ExemplarStore exemplars_{metrics_};
   Engine engine_{store_, EngineOptions(), metrics_};
   ServerOptions options_;
   std::unique_ptr<Server> server_;
@@ -204,19 +206,68 @@ TEST_F(RemoteWriteTest, TakesOldClientsWithoutHeadersAndAnEmptyMessage) {
             204);
 }
 
-TEST_F(RemoteWriteTest, StoresMetadataAndCountsExemplars) {
+TEST_F(RemoteWriteTest, StoresMetadata) {
   Message message;
   message.metadata(1, "requests_total", "Requests.", "").metadata(99, "odd", "From the future.", "s");
   message.metadata(2, "", "nameless", "")
       .metadata(2, "bad\xff", "", "")
       .metadata(2, "long", std::string(1 << 20, 'x'), "");
-  message.series({{"__name__", "up"}}, {{kTime, 1}}, Message::field(3, "exemplar") + Message::field(3, ""));
   const TestResponse response = post(message);
   EXPECT_EQ(response.status, 204) << response.body;
   const auto metadata = store_.metadata("", 0).value();
   ASSERT_EQ(metadata.size(), 2u);
   EXPECT_EQ(metadata[0].metadata, (Metadata{MetricType::unknown, "From the future.", "s"}));
   EXPECT_EQ(metadata[1].metadata, (Metadata{MetricType::counter, "Requests.", ""}));
+}
+
+TEST_F(RemoteWriteTest, StoresExemplars) {
+  const auto exemplar = [](const Message::LabelList& labels, TimestampMs time, double value) {
+    std::string fields;
+    for (const auto& [name, label_value] : labels) fields += Message::label(name, label_value);
+    // A sample's fields, but for their numbers: value is 2 and time 3.
+    std::string sample = Message::sample(time, value);
+    sample.erase(0, 2);
+    sample[0] = '\x11';
+    sample[9] = '\x18';
+    return Message::field(3, fields + sample);
+  };
+  Message message;
+  // As Prometheus sends them: on their own, here even before the sample that makes the series.
+  message.series(
+      {{"__name__", "hits"}, {"le", "1"}}, {},
+      exemplar({{"trace_id", "a"}, {"span", "1"}}, kTime, 0.5) + exemplar({{"trace_id", "b"}}, kTime + 5, 2));
+  message.series({{"le", "1"}, {"__name__", "hits"}}, {{kTime, 1}}, exemplar({{"trace_id", "c"}}, kTime + 9, 3));
+  EXPECT_EQ(post(message).status, 204);
+  message = Message();
+  message.series({{"__name__", "hits"}, {"le", "1"}}, {},
+                 exemplar({{"trace_id", "c"}}, kTime + 9, 3) +              // once more, which is no fault
+                     exemplar({{"trace_id", "old"}}, kTime, 1) +            // older than the newest
+                     exemplar({{"id", "\xff"}}, kTime + 10, 1) +            // no UTF-8
+                     exemplar({{"id", "1"}, {"id", "2"}}, kTime + 11, 1) +  // repeated
+                     exemplar({{"id", std::string(200, 'x')}}, kTime + 12, 1) +
+                     exemplar({{"id", std::string(70'000, '\x80')}}, kTime + 13, 1) +
+                     exemplar({{"id", "ahead"}}, now_ms() + 3'600'000, 1));
+  message.series({{"__name__", "unknown"}}, {}, exemplar({{"id", "1"}}, kTime, 1));
+  EXPECT_EQ(post(message).status, 204);
+  const std::vector<std::vector<Matcher>> all = {{Matcher::equal("__name__", "hits")}};
+  const auto found = exemplars_.select(all, kMinTimestamp, kMaxTimestamp);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].series, (Labels{{"__name__", "hits"}, {"le", "1"}}));
+  EXPECT_EQ(found[0].exemplars, (std::vector<Exemplar>{{Labels{{"span", "1"}, {"trace_id", "a"}}, 0.5, kTime},
+                                                       {Labels{{"trace_id", "b"}}, 2, kTime + 5},
+                                                       {Labels{{"trace_id", "c"}}, 3, kTime + 9}}));
+  EXPECT_THAT(metrics(), HasSubstr("pipit_remote_write_ignored_exemplars_total 7"));
+  message = Message();
+  message.series({{"__name__", "up"}}, {{kTime, 1}}, Message::field(3, "exemplar"));
+  EXPECT_EQ(post(message).status, 400);
+  EXPECT_EQ(stored("up"), Samples()) << "nothing is stored of a malformed message";
+}
+
+TEST_F(RemoteWriteTest, ExemplarsThatAreNotKeptAreCounted) {
+  exemplars_.set_capacity(0);
+  Message message;
+  message.series({{"__name__", "up"}}, {{kTime, 1}}, Message::field(3, "") + Message::field(3, ""));
+  EXPECT_EQ(post(message).status, 204);
   EXPECT_THAT(metrics(), HasSubstr("pipit_remote_write_ignored_exemplars_total 2"));
 }
 

@@ -51,6 +51,12 @@ TEST_F(ExemplarStoreTest, AnswersByMatchersAndTime) {
   EXPECT_TRUE(store.select({}, kMinTimestamp, kMaxTimestamp).empty());
 }
 
+TEST_F(ExemplarStoreTest, BytesThatAreNoCharactersAreBoundedToo) {
+  EXPECT_EQ(add(1, std::string(70'000, '\x80'), 1, 10), Outcome::too_long);
+  EXPECT_EQ(add(1, "a", 1, 10), Outcome::stored);
+  EXPECT_EQ(select(), "1:a@10");
+}
+
 TEST_F(ExemplarStoreTest, TheSameOneIsStoredOnce) {
   EXPECT_EQ(add(1, "a", 1, 10), Outcome::stored);
   EXPECT_EQ(add(1, "a", 1, 10), Outcome::duplicate);
