@@ -135,6 +135,16 @@ HttpResponse text_error(const Error& error) {
   return response;
 }
 
+/// A series that two selectors match comes once.
+void sort_and_unite(std::vector<FederatedSample>& samples) {
+  std::stable_sort(samples.begin(), samples.end(), [](const FederatedSample& a, const FederatedSample& b) {
+    const int names = a.name().compare(b.name());
+    return names != 0 ? names < 0 : a.series < b.series;
+  });
+  const auto same = [](const FederatedSample& a, const FederatedSample& b) { return a.series == b.series; };
+  samples.erase(std::unique(samples.begin(), samples.end(), same), samples.end());
+}
+
 /// Adds the newest samples of what `matchers` select.
 Status collect(const ServerContext& context, const SelectRequest& select, const FederatedText& text,
                std::vector<FederatedSample>& samples) {
@@ -174,19 +184,18 @@ HttpResponse handle_federate(const ServerContext& context, const HttpRequest& re
   const FederatedText text(context.external_labels ? context.external_labels() : Labels(), utf8);
   const TimestampMs now = now_ms();
   std::vector<FederatedSample> samples;
+  std::size_t united = 0;
   for (const auto& matchers : sets) {
     SelectRequest select{.matchers = matchers, .min_time = now - lookback + 1, .max_time = now};
     select.canceled = request.canceled;
     select.newest_only = true;
     if (Status status = collect(context, select, text, samples); !status.ok()) return text_error(status.error());
+    // A form has room for ten thousand selectors of the same series, which need not be in memory that often.
+    if (samples.size() / 2 <= united) continue;
+    sort_and_unite(samples);
+    united = samples.size();
   }
-  // A series that two selectors match comes once.
-  std::stable_sort(samples.begin(), samples.end(), [](const FederatedSample& a, const FederatedSample& b) {
-    const int names = a.name().compare(b.name());
-    return names != 0 ? names < 0 : a.series < b.series;
-  });
-  const auto same = [](const FederatedSample& a, const FederatedSample& b) { return a.series == b.series; };
-  samples.erase(std::unique(samples.begin(), samples.end(), same), samples.end());
+  sort_and_unite(samples);
 
   HttpResponse response;
   response.content_type = utf8 ? "text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8"

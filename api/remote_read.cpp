@@ -25,6 +25,8 @@ static_assert(std::endian::native == std::endian::little, "doubles are put on th
 constexpr std::size_t kMaxRequestBytes = 4 << 20;
 constexpr std::size_t kMaxAnswerBytes = 256 << 20;
 constexpr std::size_t kMaxQueries = 1000;
+/// Of all queries together: a compiled expression has hundreds of times the memory of its four bytes in a message.
+constexpr std::size_t kMaxMatchers = 10'000;
 constexpr std::uint64_t kSamples = 0;  ///< ReadRequest.ResponseType
 
 // ---- reading protobuf --------------------------------------------------------------------------------------------
@@ -122,13 +124,14 @@ Result<Matcher> read_matcher(std::string_view message) {
   return Matcher::make(kTypes[type], std::move(name), std::move(value));
 }
 
-Result<ReadQuery> read_query(std::string_view message) {
+Result<ReadQuery> read_query(std::string_view message, std::size_t& matchers_left) {
   ReadQuery query;
   FieldReader fields(message);
   while (fields.next()) {
     if (fields.varint_field() == 1) query.start = static_cast<TimestampMs>(fields.number());
     if (fields.varint_field() == 2) query.end = static_cast<TimestampMs>(fields.number());
     if (fields.bytes_field() != 3) continue;
+    if (matchers_left-- == 0) return bad_data("remote read: too many matchers in one request");
     auto matcher = read_matcher(fields.bytes());
     if (!matcher.ok()) return matcher.error();
     query.matchers.push_back(std::move(*matcher));
@@ -146,12 +149,13 @@ void read_types(const FieldReader& field, std::vector<std::uint64_t>& types) {
 
 Result<ReadRequest> read_request(std::string_view message) {
   ReadRequest request;
+  std::size_t matchers_left = kMaxMatchers;
   FieldReader fields(message);
   while (fields.next()) {
     read_types(fields, request.accepted_types);
     if (fields.bytes_field() != 1) continue;
     if (request.queries.size() == kMaxQueries) return bad_data("remote read: too many queries in one request");
-    auto query = read_query(fields.bytes());
+    auto query = read_query(fields.bytes(), matchers_left);
     if (!query.ok()) return query.error();
     request.queries.push_back(std::move(*query));
   }

@@ -66,6 +66,18 @@ TEST_F(FederationTest, NewestSamplesComeSortedWithExternalLabels) {
             "up{job=\"b\",instance=\"\",region=\"eu\",zone=\"a\"} 1 T\n");
 }
 
+TEST_F(FederationTest, ASeriesThatManySelectorsMatchComesOnce) {
+  external_ = Labels();
+  std::string selectors = "match[]=b";
+  for (int i = 0; i < 50; ++i) selectors += "&match[]={job=~\"a|" + std::to_string(i) + "\"}";
+  add({{"__name__", "b"}, {"job", "a"}}, 1);
+  add({{"__name__", "a"}, {"job", "a"}}, 2);
+  add({{"__name__", "a"}, {"job", "49"}}, 3);
+  EXPECT_EQ(text(selectors),
+            "# TYPE a untyped\na{job=\"49\",instance=\"\"} 3 T\na{job=\"a\",instance=\"\"} 2 T\n"
+            "# TYPE b untyped\nb{job=\"a\",instance=\"\"} 1 T\n");
+}
+
 TEST_F(FederationTest, WhatIsStaleOrOldIsLeftOut) {
   external_ = Labels();
   add({{"__name__", "up"}, {"job", "stale"}}, stale_nan());

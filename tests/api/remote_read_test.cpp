@@ -91,12 +91,10 @@ std::string series(const std::string& fields) { return Message::field(1, fields)
 TEST_F(RemoteReadTest, SamplesComeWithExternalLabels) {
   const std::string a =
       series(Message::label("__name__", "up") + Message::label("job", "a") + Message::label("region", "eu") +
-             Message::label("zone", "z") + Message::sample(15'000, 15) +
-             Message::sample(30'000, 30));
+             Message::label("zone", "z") + Message::sample(15'000, 15) + Message::sample(30'000, 30));
   const std::string b =
       series(Message::label("__name__", "up") + Message::label("job", "b") + Message::label("region", "eu") +
-             Message::label("zone", "own") + Message::sample(15'000, 1) +
-             Message::sample(30'000, stale_nan()));
+             Message::label("zone", "own") + Message::sample(15'000, 1) + Message::sample(30'000, stale_nan()));
   EXPECT_EQ(read(query(1, 30'000, matcher(kEqual, "__name__", "up"))), result(a + b));
   EXPECT_EQ(read(query(1, 30'000, matcher(kRegex, "job", "a|c") + matcher(kEqual, "region", "eu"))), result(a));
   EXPECT_EQ(read(query(1, 30'000, matcher(kNotEqual, "job", "a") + matcher(kNotRegex, "job", "c.*"))), result(b));
@@ -122,6 +120,15 @@ TEST_F(RemoteReadTest, LimitsHold) {
   const HttpResponse refused = ask(all, 9);
   EXPECT_EQ(refused.status, 400);
   EXPECT_EQ(refused.body, "exceeded sample limit (9)\n");
+}
+
+TEST_F(RemoteReadTest, TooManyMatchersAreRefusedBeforeTheyFillTheMemory) {
+  std::string matchers;
+  for (int i = 0; i < 6'000; ++i) matchers += matcher(kNotEqual, "job", "");
+  EXPECT_EQ(ask(query(0, 1, matchers)).status, 200);
+  const HttpResponse refused = ask(query(0, 1, matchers) + query(0, 1, matchers));
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_EQ(refused.body, "remote read: too many matchers in one request\n");
 }
 
 TEST_F(RemoteReadTest, BrokenBodiesAreRefused) {
