@@ -170,6 +170,17 @@ class AbsentOverTime : public Operator {
   bool done_ = false;
 };
 
+/// A long window is answered from the summaries of chunks, for which one sample stands, where the function allows it.
+std::optional<ExtremeWindows> extreme_of(const RangeFunction& function, const StepGrid& grid,
+                                         const RangeWindow& window) {
+  constexpr DurationMs kLong = 3'600'000;  // a merged chunk is longer, unless it is scraped twice a second
+  const bool greatest = function.name == "max_over_time";
+  if (!greatest && function.name != "min_over_time") return std::nullopt;
+  if (window.range < kLong || window.before != 0 || window.after != 0) return std::nullopt;
+  return ExtremeWindows{greatest, window.end(grid.start), window.range, std::max<DurationMs>(grid.step, 1),
+                        window.at ? 1 : grid.count};
+}
+
 }  // namespace
 
 OperatorPtr make_range_function(QueryContext& context, RangeFunctionCall call, SampleStreamPtr input,
@@ -184,6 +195,7 @@ OperatorPtr make_range_function(QueryContext& context, RangeFunctionCall call, c
   const Interrupt& interrupt = context.interrupt();
   SeriesScan scan = scan_of(selector, grid, window);
   scan.drop_name = !shared->function->keeps_name;
+  scan.extreme = extreme_of(*shared->function, grid, window);
   scan.make_function = [=, &interrupt] { return std::make_unique<RangeRow>(shared, grid, window, interrupt); };
   if (CounterRemarks remarks(context, *shared); remarks.wants_counter()) {
     scan.on_row = [remarks](const LabelSet& labels) mutable { remarks.look_at(labels); };

@@ -118,6 +118,7 @@ class ScanOperator : public Operator {
     request.canceled = context_.request().canceled;
     request.labels = scan_.labels;
     request.newest_only = scan_.newest_only;
+    request.extreme = scan_.extreme;
     request.name_only = scan_.name_only;
     request.values = scan_.values;
     auto shared = context_.source().select_shared(request, context_.symbols());

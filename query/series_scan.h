@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 
 #include "query/ast.h"
 #include "query/operator.h"
@@ -21,6 +22,7 @@ struct SeriesScan {
   bool newest_only = false;
   bool name_only = false;
   bool values = true;
+  std::optional<ExtremeWindows> extreme = std::nullopt;
   bool drop_name = false;
   MakeRowFunction make_function;
   /// Called for each row, on the query's thread. May be empty.

@@ -395,16 +395,20 @@ Status decode_chunk(std::string_view chunk, TimestampMs start, std::vector<Times
   return decode_chunk(*header, times, values);
 }
 
-Result<std::optional<ChunkSummary>> summarize_chunk(const ChunkHeader& header) {
+Result<std::optional<ChunkSummary>> stored_summary(const ChunkHeader& header) {
   std::optional<ChunkSummary> summary;
-  if (encoding_of(header) == ValueEncoding::packed) {
-    ByteReader body(header.body);
-    std::string_view times;
-    const bool good = (header.layout & kListedTimes) == 0 || body.text(times);
-    if (!good || !read_packed_summary(body.rest(), header.count, summary))
-      return damaged_chunk("its summary can't be read");
-    return summary;
+  if (encoding_of(header) != ValueEncoding::packed) return summary;
+  ByteReader body(header.body);
+  std::string_view times;
+  const bool good = (header.layout & kListedTimes) == 0 || body.text(times);
+  if (!good || !read_packed_summary(body.rest(), header.count, summary)) {
+    return damaged_chunk("its summary can't be read");
   }
+  return summary;
+}
+
+Result<std::optional<ChunkSummary>> summarize_chunk(const ChunkHeader& header) {
+  if (encoding_of(header) == ValueEncoding::packed) return stored_summary(header);
   // Other encodings are of chunks that are short, or say little.
   std::vector<TimestampMs> times;
   std::vector<double> values;

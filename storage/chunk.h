@@ -79,4 +79,7 @@ Status decode_chunk(std::string_view chunk, TimestampMs start, std::vector<Times
 /// others' scale) or nothing but stale markers. Errors: internal when the bytes are damaged.
 Result<std::optional<ChunkSummary>> summarize_chunk(const ChunkHeader& header);
 
+/// The same where the chunk has it written down. Empty for other chunks, too.
+Result<std::optional<ChunkSummary>> stored_summary(const ChunkHeader& header);
+
 }  // namespace pipit

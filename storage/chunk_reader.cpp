@@ -124,6 +124,43 @@ Result<bool> ChunkReader::visit_source(const Source& source, SeriesId id, Visit 
 }
 
 Status ChunkReader::read(SeriesId id, std::vector<TimestampMs>& times, std::vector<double>& values) {
+  condensed_until_ = kMinTimestamp;
+  if (extreme_ == nullptr) return read_all(id, times, values);
+  bool overlap = false;
+  Status status = visit_chunks(id, [&](const ChunkKey& key, std::string_view chunk) -> Result<bool> {
+    overlap = key.late != 0 || key.start <= condensed_until_;
+    if (overlap) return false;
+    auto condensed = condense(chunk, key.start, times, values);
+    if (!condensed.ok()) return condensed.error();
+    if (*condensed) return true;
+    Status added = append_chunk(chunk, key.start, min_time_, times, values);
+    if (!added.ok()) return added.error();
+    return true;
+  });
+  if (!overlap || !status.ok()) return status;
+  condensed_until_ = kMinTimestamp;
+  times.clear();
+  values.clear();
+  return read_all(id, times, values);
+}
+
+/// Puts one sample for all of a chunk. False when the windows part it, or its summary does not tell its extremes.
+Result<bool> ChunkReader::condense(std::string_view chunk, TimestampMs start, std::vector<TimestampMs>& times,
+                                   std::vector<double>& values) {
+  auto header = read_chunk_header(chunk, start);
+  if (!header.ok()) return header.error();
+  const bool whole = start >= min_time_ && header->end <= max_time_ && (times.empty() || times.back() < start);
+  if (!whole || extreme_->part(start, header->end)) return false;
+  auto summary = stored_summary(*header);
+  if (!summary.ok()) return summary.error();
+  if (!*summary) return false;
+  times.push_back(header->end);
+  values.push_back(extreme_->greatest ? (*summary)->max : (*summary)->min);
+  condensed_until_ = header->end;
+  return true;
+}
+
+Status ChunkReader::read_all(SeriesId id, std::vector<TimestampMs>& times, std::vector<double>& values) {
   // Late samples after the others: of two with one time the first stays.
   std::vector<std::pair<TimestampMs, std::string>> late;
   Status status = visit_chunks(id, [&](const ChunkKey& key, std::string_view chunk) -> Result<bool> {

@@ -25,6 +25,11 @@ class ChunkReader {
   void set_canceled(const std::atomic<bool>* canceled) { canceled_ = canceled; }
   /// Looks at the database as it is now, if chunks have left RAM since the last look.
   void refresh(std::uint64_t departures);
+  /// What `read` may leave out from now on; null for nothing. It must live as long as it is not replaced.
+  void set_extreme(const ExtremeWindows* extreme) { extreme_ = extreme; }
+  /// The end of the last chunk that the last `read` put one sample for; kMinTimestamp when there is none. Where another
+  /// source has samples up to it, they have to be read again, all of them.
+  TimestampMs condensed_until() const { return condensed_until_; }
   /// Appends the series' samples from chunks that touch the range, in order, each time once.
   Status read(SeriesId id, std::vector<TimestampMs>& times, std::vector<double>& values);
   /// The newest of these samples that lies in the range. False when there is none. Without `want_value` its value is
@@ -83,6 +88,9 @@ class ChunkReader {
   Status visit_chunks(SeriesId id, Visit visit);
   template <class Visit>
   Result<bool> visit_source(const Source& source, SeriesId id, Visit visit);
+  Status read_all(SeriesId id, std::vector<TimestampMs>& times, std::vector<double>& values);
+  Result<bool> condense(std::string_view chunk, TimestampMs start, std::vector<TimestampMs>& times,
+                        std::vector<double>& values);
 
   const StoreCore& core_;
   TimestampMs min_time_;
@@ -95,6 +103,8 @@ class ChunkReader {
   std::vector<Walker> merged_walkers_;
   std::string target_;
   ChunkScratch scratch_;
+  const ExtremeWindows* extreme_ = nullptr;
+  TimestampMs condensed_until_ = kMinTimestamp;
 };
 
 /// Appends a decoded chunk to what is there. Samples whose time is there already are dropped: chunks overlap where a

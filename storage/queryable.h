@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -34,6 +35,27 @@ class SeriesCursor {
   virtual std::span<const double> values() const = 0;
 };
 
+/// Windows (end - range, end], whose ends are a step apart, of which only the greatest or the least value is asked for.
+struct ExtremeWindows {
+  bool greatest = true;
+  TimestampMs first_end = 0;
+  DurationMs range = 0;
+  DurationMs step = 1;
+  std::size_t count = 1;
+
+  /// Whether some window has one of two times and not the other. REQUIRES: first <= last.
+  bool part(TimestampMs first, TimestampMs last) const {
+    return any_edge(first_end, first, last) || any_edge(first_end - range, first, last);
+  }
+
+ private:
+  /// Whether an edge is at `first` or later and before `last`; it belongs to what is before it.
+  bool any_edge(TimestampMs edge, TimestampMs first, TimestampMs last) const {
+    const std::uint64_t steps = first <= edge ? 0 : static_cast<std::uint64_t>((first - edge + step - 1) / step);
+    return steps < count && edge + static_cast<DurationMs>(steps) * step < last;
+  }
+};
+
 struct SelectRequest {
   std::span<const Matcher> matchers;     ///< all must match
   TimestampMs min_time = kMinTimestamp;  ///< inclusive
@@ -46,6 +68,9 @@ struct SelectRequest {
   bool newest_only = false;
   /// Whether of the labels only the metric's name is wanted. More may come.
   bool name_only = false;
+  /// Of samples that no window parts, only the greatest or the least is wanted, and its time may be that of any of
+  /// them. More may come.
+  std::optional<ExtremeWindows> extreme = std::nullopt;
   /// Whether the values are wanted. If not, they may be any, but stale markers are where they are.
   bool values = true;
 };

@@ -118,6 +118,14 @@ Status read_samples(const StoreCore& core, const SeriesPlace& place, ChunkReader
   if (head.complete_from > min_time && head.stored_max >= min_time && head.stored_min <= max_time) {
     chunks.refresh(head.departures);
     if (Status status = chunks.read(place.id, times, values); !status.ok()) return status;
+    const bool overlap = std::any_of(head.pieces.begin(), head.pieces.end(),
+                                     [&](const auto& piece) { return piece.start <= chunks.condensed_until(); });
+    if (overlap) {
+      chunks.set_extreme(nullptr);
+      times.clear();
+      values.clear();
+      if (Status status = chunks.read(place.id, times, values); !status.ok()) return status;
+    }
   }
   for (std::size_t i = 0; i < head.pieces.size(); ++i) {
     Status status = append_chunk(head.piece(i), head.pieces[i].start, min_time, times, values);
@@ -191,7 +199,8 @@ SampleReader::SampleReader(const StoreCore& core, ChunkReader& chunks, const Sel
       min_time_(core.visible_from(request.min_time)),
       max_time_(request.max_time),
       newest_only_(request.newest_only),
-      want_values_(request.values) {
+      want_values_(request.values),
+      extreme_(request.extreme) {
   chunks_.set_canceled(request.canceled);
   if (core.has_tombstones()) tombstones_.emplace(core.database());
 }
@@ -210,6 +219,7 @@ Status SampleReader::read(const SeriesPlace& place) {
     if (!done.ok()) return done.error();
     if (*done) return {};
   }
+  chunks_.set_extreme(extreme_ && deleted == nullptr ? &*extreme_ : nullptr);
   Status status = read_samples(core_, place, chunks_, min_time_, max_time_, head_, times_, values_);
   if (status.ok() && deleted != nullptr) drop_deleted(*deleted, times_, values_);
   if (!status.ok() || times_.empty()) return status;

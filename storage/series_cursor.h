@@ -84,6 +84,7 @@ class SampleReader {
   TimestampMs max_time_;
   bool newest_only_;
   bool want_values_;
+  std::optional<ExtremeWindows> extreme_;
   std::optional<TombstoneReader> tombstones_;  // none when nothing is deleted
   HeadCopy head_;
   std::vector<TimestampMs> times_;
