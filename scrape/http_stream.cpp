@@ -70,6 +70,7 @@ void HttpStream::close() {
   socket_->attempt_deadline.cancel();
   tls_.reset();
   socket_->stream.close(ignored);
+  socket_->addresses = {};
   done_ = nullptr;
   tunnel_ = {};
 }
