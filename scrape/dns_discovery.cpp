@@ -23,10 +23,13 @@ class DnsDiscovery final : public PolledDiscovery {
     missing_ = config_.names.size();
     fault_.clear();
     for (const std::string& name : config_.names) {
-      const bool runs =
-          context_.calls.run([keep = self<DnsDiscovery>(), name, type = config_.type]() -> BlockingCalls::Answer {
-            return [keep, name, records = look_up_records(name, type)] { keep->take(name, records); };
-          });
+      // The thread must not be the last to hold this: its timer would end after the event loop's end.
+      const std::weak_ptr<DnsDiscovery> weak = self<DnsDiscovery>();
+      const bool runs = context_.calls.run([weak, name, type = config_.type]() -> BlockingCalls::Answer {
+        return [weak, name, records = look_up_records(name, type)] {
+          if (const auto discovery = weak.lock()) discovery->take(name, records);
+        };
+      });
       if (!runs) take(name, Error{ErrorKind::unavailable, "no thread to look it up"});
     }
   }

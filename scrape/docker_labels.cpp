@@ -16,6 +16,8 @@ constexpr const char* kMeta = "__meta_docker_";
 constexpr int kMostLevels = 32;
 /// Of containers that share another's network, one behind the other.
 constexpr int kMostHops = 16;
+/// Of all targets' labels. Each port of a container has all of its labels, and who starts it chooses both.
+constexpr std::size_t kMostLabelBytes = 256u << 20;
 
 /// A member of an object, or null.
 const json& member(const json& object, const char* key) {
@@ -95,6 +97,7 @@ class Targets {
   }
 
   std::vector<TargetGroup> groups;
+  bool too_large() const { return label_bytes_ > kMostLabelBytes; }
 
  private:
   /// Its own, or those of the container whose network it shares.
@@ -113,6 +116,7 @@ class Targets {
   }
 
   void add_network(const json& container, const json& network, const std::vector<Label>& common) {
+    if (too_large()) return;
     const std::string ip = text(member(network, "IPAddress"));
     std::vector<Label> labels = common;
     labels.push_back({std::string(kMeta) + "network_ip", ip});
@@ -122,6 +126,7 @@ class Targets {
     bool any = false;
     if (const json& ports = member(container, "Ports"); ports.is_array()) {
       for (const json& port : ports) {
+        if (too_large()) return;
         if (text(member(port, "Type")) != "tcp") continue;
         any = true;
         add_port(port, ip, labels);
@@ -146,10 +151,12 @@ class Targets {
   }
 
   void add_target(std::string address, std::vector<Label> labels) {
+    for (const Label& label : labels) label_bytes_ += sizeof label + label.name.size() + label.value.size();
     groups.push_back({{std::move(address)}, Labels(std::move(labels))});
   }
 
   const DockerDiscoveryConfig& config_;
+  std::size_t label_bytes_ = 0;
   std::map<std::string, const json*> by_id_;
   std::map<std::string, std::vector<Label>> networks_;  ///< by id
 };
@@ -166,7 +173,10 @@ Result<std::vector<TargetGroup>> docker_targets(std::string_view containers, std
   const json known = json::parse(networks.begin(), networks.end(), nullptr, false);
   if (!known.is_array()) return bad_data("docker: the list of networks is not a JSON list");
   Targets targets(list, known, config);
-  for (const json& container : list) targets.add(container);
+  for (const json& container : list) {
+    targets.add(container);
+    if (targets.too_large()) return bad_data("docker: the targets' labels have more than 256 MB");
+  }
   return std::move(targets.groups);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "config/json_depth.h"
 #include "scrape/http_access.h"
 #include "scrape/url_encoding.h"
 
@@ -14,6 +15,8 @@ constexpr std::chrono::seconds kTimeout{10};
 /// A token is not used in its last seconds, as Go's oauth2 does.
 constexpr std::chrono::seconds kSpare{10};
 constexpr std::chrono::hours kLongest{24 * 365};
+/// An answer with a token has one.
+constexpr int kMostLevels = 32;
 
 void add_field(std::string& form, std::string_view name, std::string_view value) {
   if (!form.empty()) form += '&';
@@ -43,7 +46,7 @@ OAuth2Tokens::OAuth2Tokens(HttpClient& client, const OAuth2Config& config)
     : client_(client), config_(config), client_secret_(config.client_secret) {}
 
 void OAuth2Tokens::get(std::function<void(const Result<std::string>&)> then) {
-  if (!token_.empty() && Clock::now() < expires_) {
+  if (!token_.empty() && Clock::now() < expires_ && !client_secret_.changed()) {
     then(token_);
     return;
   }
@@ -115,7 +118,8 @@ void OAuth2Tokens::answer(FetchResult result) {
     return;
   }
   const std::string_view body = result.body.view();
-  const auto json = nlohmann::json::parse(body.begin(), body.end(), nullptr, false);
+  nlohmann::json json;
+  if (!nests_deeper_than(body, kMostLevels)) json = nlohmann::json::parse(body.begin(), body.end(), nullptr, false);
   give_back();
   const auto text = [&json](const char* key) {
     const auto found = json.is_object() ? json.find(key) : json.end();

@@ -247,6 +247,17 @@ TEST(Docker, OddAnswersAreNoTargets) {
   }
 }
 
+TEST(Docker, LargeLabelsOfManyPortsAreRefusedBeforeTheyFillTheMemory) {
+  std::string ports;
+  for (int i = 0; i < 5'000; ++i) ports += R"({"Type": "tcp"},)";
+  const std::string text = R"([{"Id": "a", "Names": ["/a"], "Labels": {"x": ")" + std::string(100'000, 'x') +
+                           R"("}, "Ports": [)" + ports +
+                           R"({}], "NetworkSettings": {"Networks": {"n": {"IPAddress": "10.0.0.1"}}}}])";
+  const auto targets = docker_targets(text, "[]", {});
+  ASSERT_FALSE(targets.ok());
+  EXPECT_EQ(targets.error().message, "docker: the targets' labels have more than 256 MB");
+}
+
 /// Answers as the engine does, on a unix socket, one connection at a time.
 class UnixServer {
  public:

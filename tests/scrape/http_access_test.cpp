@@ -110,6 +110,37 @@ TEST_F(HttpAccessTest, OAuth2TokensAreFetchedOnceAndUsed) {
   EXPECT_TRUE(tokens.requests().front().starts_with("POST /token HTTP/1.1\r\n"));
 }
 
+TEST_F(HttpAccessTest, AnOAuth2SecretThatChangesIsUsedAtOnce) {
+  PageServer tokens([](const std::string& request, Peer& peer) {
+    const bool second = request.find("Authorization: Basic aWQ6c2Vjb25k") != std::string::npos;
+    peer.send(PageServer::ok(second ? R"({"access_token": "two"})" : R"({"access_token": "one"})"));
+    return false;
+  });
+  PageServer server(page());
+  auto config = job(server.address());
+  config.http_client.oauth2 = OAuth2Config();
+  config.http_client.oauth2->client_id = "id";
+  config.http_client.oauth2->client_secret = {"", write("client_secret", "first\n")};
+  config.http_client.oauth2->token_url = "http://" + tokens.address() + "/token";
+  apply({config});
+  ASSERT_TRUE(wait_for([&] { return saw(server, "Authorization: Bearer one"); })) << first_error();
+  write("client_secret", "second\n");
+  EXPECT_TRUE(wait_for([&] { return saw(server, "Authorization: Bearer two"); })) << first_error();
+}
+
+TEST_F(HttpAccessTest, ATokenThatIsNestedTooDeeplyIsNone) {
+  PageServer tokens([](const std::string&, Peer& peer) {
+    peer.send(PageServer::ok(std::string(100'000, '[')));
+    return false;
+  });
+  auto config = job("127.0.0.1:1");
+  config.http_client.oauth2 = OAuth2Config();
+  config.http_client.oauth2->token_url = "http://" + tokens.address() + "/token";
+  apply({config});
+  const std::string error = "Get \"http://127.0.0.1:1/metrics\": oauth2: server response missing access_token";
+  EXPECT_EQ(error_after_waiting_for(error), error);
+}
+
 TEST_F(HttpAccessTest, AFailingTokenServerIsTheTargetsError) {
   PageServer tokens([](const std::string&, Peer& peer) {
     peer.send("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n");
