@@ -3,7 +3,9 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <ctime>
 #include <memory>
 #include <span>
 #include <system_error>
@@ -49,6 +51,17 @@ class Signals {
     while (::sigwait(&set_, &signal) != 0) {
     }
     return signal;
+  }
+
+  /// Whether a signal comes within so many seconds; `wait` returns it then.
+  bool comes_within(int seconds) const {
+    const timespec limit{.tv_sec = seconds, .tv_nsec = 0};
+    int signal = -1;
+    do {
+      signal = ::sigtimedwait(&set_, nullptr, &limit);
+    } while (signal == -1 && errno == EINTR);
+    if (signal != -1) ::kill(::getpid(), signal);
+    return signal != -1;
   }
 
   /// From now on SIGTERM and SIGINT end the process at once.
@@ -97,8 +110,12 @@ void log_ports(const ServerOptions& options, const std::vector<int>& ports) {
   }
 }
 
+/// The first scrapes of all targets, which make their series, need much code that later ones do not.
+constexpr int kSettledSeconds = 120;
+
 /// Runs until a signal ends it. Reloads on SIGHUP.
 void run(const Signals& signals, ServedConfiguration& configuration) {
+  if (!signals.comes_within(kSettledSeconds)) release_startup_code();
   for (;;) {
     const int signal = signals.wait();
     if (signal != SIGHUP) {
@@ -151,7 +168,8 @@ int serve(const ServeOptions& options, const ParsedFlags& flags, const Signals& 
                                 {"replayed_records", stats.replayed_records},
                                 {"replay_ms", stats.replay_time}});
 
-  auto active_queries = ActiveQueries::open(options.data_path / "pipit" / "queries.active", options.engine.max_concurrency);
+  auto active_queries =
+      ActiveQueries::open(options.data_path / "pipit" / "queries.active", options.engine.max_concurrency);
   if (!active_queries.ok()) log_warn(active_queries.error().message);
   EngineOptions engine_options = options.engine;
   if (active_queries.ok()) engine_options.active_queries = active_queries->get();
