@@ -189,6 +189,7 @@ class RocksDatabase final : public Database {
   Status write(rocksdb::WriteBatch& batch, bool durable) override {
     rocksdb::WriteOptions options;
     options.disableWAL = !durable;
+    if (!durable) wait_for_flush(chunks());
     Status status = done(db_->Write(options, &batch), "write");
     if (!durable) return status;  // of chunks, whose memtable is small and holds back no log
     for (auto* family : {state(), series(), index(), metadata()}) {
@@ -208,7 +209,7 @@ class RocksDatabase final : public Database {
   Status flush(Family* family) override {
     for (;;) {
       if (Status status = done(db_->Flush(rocksdb::FlushOptions(), family), "write"); !status.ok()) return status;
-      if (property(family, "rocksdb.num-immutable-mem-table") == 0) return {};
+      if (is_flushed(family)) return {};
       if (needs_resume()) return error(rocksdb::Status::IOError("a memtable could not be flushed"), "write");
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
@@ -321,6 +322,13 @@ class RocksDatabase final : public Database {
     std::uint64_t value = 0;
     db_->GetIntProperty(family, name, &value);
     return value;
+  }
+
+  bool is_flushed(Family* family) const { return property(family, "rocksdb.num-immutable-mem-table") == 0; }
+  /// When a second memtable is full before the first is on disk, RocksDB stops all writes, commits too. So a checkpoint
+  /// waits by itself.
+  void wait_for_flush(Family* family) const {
+    while (!is_flushed(family) && !needs_resume()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
 
   /// RocksDB syncs only the file that it writes now. A power failure must not take the end of an older one alone.
