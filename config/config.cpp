@@ -109,6 +109,7 @@ class Loader {
       for (const YamlNodePtr& file : files->items) config_.rule_files.push_back(checker_.path_of(file->text));
     }
     if (auto error = add_jobs(root, checker_)) return error;
+    if (auto error = add_remotes(root)) return error;
     return add_job_files(root);
   }
 
@@ -132,6 +133,17 @@ class Loader {
     if (const auto bytes = parse_byte_size(retention->text_of("size")); bytes.ok() && *bytes != 0) {
       config_.retention_bytes = *bytes;
     }
+  }
+
+  Failure add_remotes(const YamlNode& root) {
+    if (const YamlNode* list = root.find("remote_write")) {
+      for (const YamlNodePtr& item : list->items) {
+        auto remote = build_remote_write_config(*item, checker_);
+        if (!remote.ok()) return remote.error();
+        config_.remote_writes.push_back(std::move(*remote));
+      }
+    }
+    return std::nullopt;
   }
 
   Failure add_jobs(const YamlNode& root, const SchemaChecker& checker) {

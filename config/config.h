@@ -10,6 +10,7 @@
 
 #include "config/discovery_config.h"
 #include "config/http_client_config.h"
+#include "config/remote_config.h"
 #include "model/labels.h"
 #include "model/relabel.h"
 #include "model/result.h"
@@ -80,6 +81,7 @@ struct Config {
   std::optional<std::uint64_t> retention_bytes;
   DurationMs out_of_order_time_window = 0;  ///< `storage.tsdb.out_of_order_time_window`
   std::size_t max_exemplars = 100'000;      ///< `storage.exemplars.max_exemplars`; 0 keeps none
+  std::vector<RemoteWriteConfig> remote_writes;
   std::vector<ConfigWarning> warnings;
   /// The file as YAML with secrets replaced by `<secret>`, without its comments, for /api/v1/status/config.
   std::string redacted_text;

@@ -218,7 +218,7 @@ constexpr Field kConfigFields[] = {
     {"scrape_configs", section_list, &kScrapeConfigSection},
     {"storage", section, &kStorageSection},
     {"tracing", section, &kTracingSection, "", "is not supported yet: no traces are sent"},
-    {"remote_write", section_list, &kRemoteWriteSection, "", "is not supported yet: no samples are sent"},
+    {"remote_write", section_list, &kRemoteWriteSection},
     {"remote_read", section_list, &kRemoteReadSection, "", "is not supported yet: queries see local samples only"},
     {"otlp", section, &kOtlpSection, "", "is not supported yet: OTLP is not received"},
 };

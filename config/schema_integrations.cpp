@@ -144,6 +144,7 @@ Failure check_remote_read(const YamlNode& node, SchemaChecker& checker) {
   return check_headers(node, checker, kRemoteAuthorization);
 }
 
+constexpr std::string_view kUnsigned = "is not supported yet: requests are sent without it";
 constexpr const Section* kWithHttpClient[] = {&kHttpClientSection};
 constexpr Field kRemoteWriteFields[] = {
     {"url", url},
@@ -152,14 +153,14 @@ constexpr Field kRemoteWriteFields[] = {
     {"write_relabel_configs", section_list, &kWriteRelabelSection},
     {"name"},
     {"send_exemplars", boolean},
-    {"send_native_histograms", boolean},
+    {"send_native_histograms", boolean, nullptr, "", "is not supported yet: there are no native histograms", "false"},
     {"round_robin_dns", boolean},
     {"protobuf_message"},
     {"queue_config", section, &kQueue},
     {"metadata_config", section, &kMetadata},
-    {"sigv4", section, &kSigV4Section},
-    {"azuread", section, &kAzureAd},
-    {"google_iam", section, &kGoogleIam},
+    {"sigv4", section, &kSigV4Section, "", kUnsigned},
+    {"azuread", section, &kAzureAd, "", kUnsigned},
+    {"google_iam", section, &kGoogleIam, "", kUnsigned},
 };
 
 constexpr Field kRemoteReadFields[] = {

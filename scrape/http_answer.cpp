@@ -79,7 +79,10 @@ std::string_view view_of(boost::beast::string_view text) { return {text.data(), 
 
 struct HttpAnswer::Parser : http::response_parser<PageBody> {};
 
-HttpAnswer::HttpAnswer(PageBufferPool& pages, std::uint64_t limit) : pages_(pages), limit_(limit) { start(); }
+HttpAnswer::HttpAnswer(PageBufferPool& pages, std::uint64_t limit, bool whole)
+    : pages_(pages), limit_(limit), whole_(whole) {
+  start();
+}
 
 HttpAnswer::~HttpAnswer() { pages_.give(take_body()); }
 
@@ -117,7 +120,7 @@ HttpAnswer::Progress HttpAnswer::take(std::string_view bytes) {
     }
     if (ec == http::error::need_more) break;
   }
-  if (parser_->is_header_done() && (parser_->is_done() || parser_->get().result_int() != 200)) {
+  if (parser_->is_header_done() && (parser_->is_done() || (!whole_ && parser_->get().result_int() != 200))) {
     excess_ = !bytes.empty();
     return Progress::complete;
   }

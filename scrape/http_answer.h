@@ -14,13 +14,14 @@ class HttpAnswer {
  public:
   enum class Progress { more, complete, failed };
 
-  /// The body may have `limit` bytes. The buffer comes from `pages` and goes back there.
-  HttpAnswer(PageBufferPool& pages, std::uint64_t limit);
+  /// The body may have `limit` bytes. The buffer comes from `pages` and goes back there. An answer that is not 200 is
+  /// complete with its head, unless `whole`.
+  HttpAnswer(PageBufferPool& pages, std::uint64_t limit, bool whole = false);
   ~HttpAnswer();
   HttpAnswer(const HttpAnswer&) = delete;
   HttpAnswer& operator=(const HttpAnswer&) = delete;
 
-  /// Takes bytes as they were read. An answer that is not 200 is complete with its head.
+  /// Takes bytes as they were read.
   Progress take(std::string_view bytes);
   /// The server has closed the connection.
   Progress end();
@@ -48,6 +49,7 @@ class HttpAnswer {
 
   PageBufferPool& pages_;
   std::uint64_t limit_;
+  bool whole_;
   std::unique_ptr<Parser> parser_;
   std::string pending_;  ///< bytes that the parser could not take yet
   std::string fault_;

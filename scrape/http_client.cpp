@@ -154,12 +154,12 @@ class Fetcher final : public HttpFetcher, public std::enable_shared_from_this<Fe
       unsent_ += "Authorization: Basic " + base64(url_.user_info) + "\r\n";
     }
     if (form != nullptr) {
-      unsent_ +=
-          "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: " + std::to_string(form->size()) + "\r\n";
+      unsent_ += "Content-Type: " + std::string(request_->form_type) +
+                 "\r\nContent-Length: " + std::to_string(form->size()) + "\r\n";
     }
     unsent_ += "\r\n";
     if (form != nullptr) unsent_ += *form;
-    answer_.emplace(shared_.pages, request_->body_limit);
+    answer_.emplace(shared_.pages, request_->body_limit, request_->any_status);
     write_more();
   }
 
@@ -271,6 +271,8 @@ class Fetcher final : public HttpFetcher, public std::enable_shared_from_this<Fe
     if (status != 200) {
       result.status = Error{ErrorKind::unavailable,
                             "server returned HTTP status " + std::to_string(status) + " " + answer_->reason()};
+      result.retry_after = answer_->header("Retry-After");
+      if (request_->any_status) result.body = answer_->take_body();
       finish(std::move(result));
       return;
     }

@@ -25,6 +25,9 @@ struct FetchRequest {
   std::chrono::milliseconds timeout{0};        ///< for all of it: look-up, connecting, redirects, the last byte
   std::shared_ptr<HttpAccess> access;          ///< null: no credentials, no proxy, the system's authorities
   std::shared_ptr<const std::string> form;     ///< sent by POST; null: GET
+  const char* form_type = "application/x-www-form-urlencoded";  ///< its Content-Type
+  /// Whether the answer's body is wanted whatever its status, as it may say what was wrong.
+  bool any_status = false;
 };
 
 struct FetchResult {
@@ -33,6 +36,7 @@ struct FetchResult {
   std::string content_type;     ///< as sent, shortened
   PageBuffer body;              ///< unpacked, ends with a newline unless empty; give it back to the pool
   std::size_t transferred = 0;  ///< bytes of the body as they came
+  std::string retry_after;      ///< of an answer other than 200: the header of that name
 };
 
 /// Fetches pages from one target, one at a time, over a connection that is kept between fetches.

@@ -107,6 +107,7 @@ Result<AppendReport> StoreCore::append(const AppendBatch& batch) {
     log_records_.clear();
     if (!slots_.empty()) encode_record(batch);
     if (!late_.empty()) encode_late_record(batch);
+    if (listener_ != nullptr) announce(batch);
     if (Status status = write_records(); !status.ok()) return status.error();
     apply(batch, report);
     apply_late(batch, report);
@@ -252,6 +253,26 @@ void StoreCore::encode_late_record(const AppendBatch& batch) {
   late_record_.set_times(batch.times.size() == 1 ? batch.times : times);
   for (const auto& [index, slot] : late_) late_record_.add_value(batch.values[index], {});
   log_records_.push_back(late_record_.finish());
+}
+
+void StoreCore::set_commit_listener(CommitListener* listener) {
+  std::lock_guard commit_lock(commit_mutex_);
+  listener_ = listener;
+}
+
+void StoreCore::announce(const AppendBatch& batch) {
+  announced_ids_.clear();
+  announced_times_.clear();
+  announced_values_.clear();
+  const bool one_time = batch.times.size() == 1;
+  const auto add = [&](std::size_t i, Head::Slot slot) {
+    announced_ids_.push_back(head_.at(slot).id);
+    if (!one_time) announced_times_.push_back(batch.times[i]);
+    announced_values_.push_back(batch.values[i]);
+  };
+  for (std::size_t i = 0; i < slots_.size(); ++i) add(all_accepted_ ? i : accepted_[i], slots_[i]);
+  for (const auto& [index, slot] : late_) add(index, slot);
+  listener_->committing({announced_ids_, one_time ? batch.times : announced_times_, announced_values_});
 }
 
 Status StoreCore::write_records() {

@@ -80,6 +80,11 @@ ExemplarStore::ExemplarStore(MetricsRegistry& metrics, std::size_t capacity)
       series_in_store_(metrics.gauge("pipit_exemplars_series_in_storage", "Series that have exemplars.")),
       capacity_(capacity) {}
 
+void ExemplarStore::set_listener(Listener listener) {
+  std::lock_guard lock(mutex_);
+  listener_ = std::move(listener);
+}
+
 bool ExemplarStore::enabled() const {
   std::lock_guard lock(mutex_);
   return capacity_ > 0;
@@ -210,6 +215,7 @@ ExemplarStore::Outcome ExemplarStore::add(SeriesRef ref, const std::function<Lab
     }
   }
   push(index, exemplar, std::move(labels));
+  if (listener_) listener_(series_[index].labels, exemplar);
   stored_.add();
   publish_size();
   return Outcome::stored;

@@ -70,6 +70,11 @@ class ExemplarStore {
   std::vector<SeriesExemplars> select(std::span<const std::vector<Matcher>> matcher_sets, TimestampMs min_time,
                                       TimestampMs max_time) const;
 
+  /// From now on `listener` is told of every exemplar that is stored; null: nobody. When this returns nobody else is told
+  /// any more. It is called under a lock and must not call the store.
+  using Listener = std::function<void(const Labels& series, const Exemplar& exemplar)>;
+  void set_listener(Listener listener);
+
   std::size_t size() const;
 
  private:
@@ -103,6 +108,7 @@ class ExemplarStore {
   Gauge& series_in_store_;
 
   mutable std::mutex mutex_;
+  Listener listener_;
   std::size_t capacity_;
   std::deque<Entry> entries_;
   std::size_t next_ = 0;  ///< where the next one goes once the ring is full

@@ -309,6 +309,23 @@ Status SeriesIndex::remove_metric(std::uint32_t metric, const std::string& name,
   return {};
 }
 
+Result<std::optional<Labels>> SeriesIndex::labels(SeriesId id) const {
+  std::string text;
+  bool found;
+  Status status = database_.get(database_.index(), metric_key(kIndexMetric, metric_of(id)), text, found);
+  if (!status.ok()) return status.error();
+  if (!found) return std::optional<Labels>();
+  std::vector<Label> labels{{std::string(kMetricName), std::move(text)}};
+  status = database_.get(database_.series(), series_key(id), text, found);
+  if (!status.ok()) return status.error();
+  if (!found) return std::optional<Labels>();
+  const bool good = read_series_record(text, [&](std::string_view name, std::string_view value) {
+    labels.push_back({std::string(name), std::string(value)});
+  });
+  if (!good) return damaged("the labels of a series");
+  return std::optional<Labels>(std::move(labels));
+}
+
 Result<std::string> SeriesIndex::metric_name(std::uint32_t metric) const {
   std::string name;
   bool found;

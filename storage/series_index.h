@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -48,6 +49,9 @@ class SeriesIndex {
   Hash128 hash_encoded(std::string_view labels) const { return hash_bytes(labels, seed_); }
   /// The series with this hash, or 0. Doesn't see pending ones.
   Result<SeriesId> find(const Hash128& hash) const;
+
+  /// The labels of a series, or nothing when it is gone. Doesn't see pending ones.
+  Result<std::optional<Labels>> labels(SeriesId id) const;
 
   /// Whether there is a metric with this name. Doesn't see pending ones.
   Result<bool> has_metric(std::string_view name) const;

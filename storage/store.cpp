@@ -25,6 +25,12 @@ Result<std::unique_ptr<Store>> open_store(const DatabaseOpener& opener, const St
 
 Status Store::close() { return impl_->close(); }
 void Store::set_out_of_order_window(DurationMs window) { impl_->set_out_of_order_window(window); }
+void Store::set_commit_listener(CommitListener* listener) { impl_->set_commit_listener(listener); }
+
+Result<std::optional<Labels>> Store::series_labels(std::uint64_t series) const {
+  if (Status status = impl_->can_read(); !status.ok()) return status.error();
+  return impl_->index().labels(series);
+}
 Status Store::checkpoint() { return impl_->checkpoint(); }
 Status Store::apply_retention(TimestampMs now) { return impl_->apply_retention(now); }
 Status Store::merge_closed_days(TimestampMs now) { return impl_->merge_closed_days(now); }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "storage/appender.h"
@@ -12,6 +13,7 @@
 namespace pipit {
 
 struct DatabaseOpener;
+class CommitListener;
 class MetricsRegistry;
 
 struct StoreOptions {
@@ -55,6 +57,11 @@ class Store final : public Appender, public Queryable {
 
   Status close();
   void set_out_of_order_window(DurationMs window);
+  /// From now on `listener` is told of what is appended; null: nobody. When this returns nobody else is told any more.
+  /// It must outlive its time as the listener.
+  void set_commit_listener(CommitListener* listener);
+  /// The labels of a series that a listener was told of; nothing when it is gone.
+  Result<std::optional<Labels>> series_labels(std::uint64_t series) const;
   /// Writes the open chunks out, so that the write-ahead records before this call are no longer needed.
   Status checkpoint();
   /// Drops what is older than the retention, as of `now`. Called by the store itself every few minutes.

@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "storage/commit_listener.h"
 #include "storage/database.h"
 #include "storage/expiry.h"
 #include "storage/head.h"
@@ -74,6 +75,7 @@ class StoreCore {
   Result<std::string> snapshot(bool skip_head);
   StoreStats stats() const;
 
+  void set_commit_listener(CommitListener* listener);
   void set_out_of_order_window(DurationMs window) { out_of_order_window_ = window; }
   DurationMs out_of_order_window() const { return out_of_order_window_; }
 
@@ -150,6 +152,7 @@ class StoreCore {
   Status can_write() const;
   Status judge(const AppendBatch& batch, AppendReport& report);
   void encode_record(const AppendBatch& batch);
+  void announce(const AppendBatch& batch);
   void encode_late_record(const AppendBatch& batch);
   Status write_records();
   void apply(const AppendBatch& batch, AppendReport& report);
@@ -246,6 +249,10 @@ class StoreCore {
   bool all_accepted_ = false;
   TimestampMs oldest_late_ = kMaxTimestamp;                 // what oldest_late_time() said when the batch was judged
   std::vector<std::pair<std::uint32_t, Head::Slot>> late_;  // of the batch's samples that are out of order and accepted
+  CommitListener* listener_ = nullptr;
+  std::vector<SeriesId> announced_ids_;
+  std::vector<TimestampMs> announced_times_;
+  std::vector<double> announced_values_;
   std::unordered_map<std::uint64_t, std::uint64_t> metadata_seen_;  // hash of metric -> hash of what was said of it
 
   // During open.

@@ -16,6 +16,7 @@
 #include "model/duration.h"
 #include "query/active_queries.h"
 #include "query/engine.h"
+#include "remote/write_sender.h"
 #include "scrape/scrape_manager.h"
 #include "storage/exemplar_store.h"
 #include "storage/store.h"
@@ -178,7 +179,12 @@ int serve(const ServeOptions& options, const ParsedFlags& flags, const Signals& 
   ExemplarStore exemplars(metrics, config->max_exemplars);
   ScrapeManager scraping(**store, metrics,
                          {.user_agent = "Pipit/" + std::string(pipit_version()), .exemplars = &exemplars});
+  RemoteWriteSender remote_write(**store, exemplars, metrics, options.remote_write);
+  if (const Status status = remote_write.apply(config->remote_writes, config->external_labels); !status.ok()) {
+    return fail(status.error().message);
+  }
   configuration.attach(scraping, **store, exemplars);
+  configuration.attach(remote_write);
 
   ServerContext context{.engine = engine,
                         .source = **store,
@@ -208,6 +214,7 @@ int serve(const ServeOptions& options, const ParsedFlags& flags, const Signals& 
   const TimestampMs stopping = now_ms();
   server.stop();
   scraping.stop();
+  remote_write.stop();
   const Status closed = (*store)->close();
   if (!closed.ok()) return fail("the store did not close cleanly: " + closed.error().message);
   log_info("Stopped", {{"after_ms", now_ms() - stopping}});

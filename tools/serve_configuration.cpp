@@ -48,6 +48,11 @@ void ServedConfiguration::attach(ScrapeManager& scraping, Store& store, Exemplar
   exemplars_ = &exemplars;
 }
 
+void ServedConfiguration::attach(RemoteWriteSender& remote_write) {
+  const std::lock_guard lock(reload_mutex_);
+  remote_write_ = &remote_write;
+}
+
 Status ServedConfiguration::reload() {
   const std::lock_guard one_at_a_time(reload_mutex_);
   if (scraping_ == nullptr) return Error{ErrorKind::unavailable, "not started yet"};
@@ -76,6 +81,10 @@ Status ServedConfiguration::reload() {
   }
   store_->set_out_of_order_window(config->out_of_order_time_window);
   exemplars_->set_capacity(config->max_exemplars);
+  if (remote_write_ != nullptr) {
+    const Status applied = remote_write_->apply(config->remote_writes, config->external_labels);
+    if (!applied.ok()) log_error("Remote write is not as configured", {{"err", applied.error()}});
+  }
   scraping_->apply(*config);
   adopt(*config);
   return {};

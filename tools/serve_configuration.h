@@ -6,6 +6,7 @@
 #include "api/server.h"
 #include "config/config.h"
 #include "model/result.h"
+#include "remote/write_sender.h"
 #include "scrape/scrape_manager.h"
 #include "storage/exemplar_store.h"
 #include "storage/store.h"
@@ -25,6 +26,8 @@ class ServedConfiguration {
   void adopt(const Config& config);
   /// From now on `reload` applies what it reads to these, which must outlive this.
   void attach(ScrapeManager& scraping, Store& store, ExemplarStore& exemplars);
+  /// The same for remote write.
+  void attach(RemoteWriteSender& remote_write);
   /// Reads the file again. A configuration with a mistake is logged and refused, and the old one stays.
   Status reload();
 
@@ -41,6 +44,7 @@ class ServedConfiguration {
   ScrapeManager* scraping_ = nullptr;
   Store* store_ = nullptr;
   ExemplarStore* exemplars_ = nullptr;
+  RemoteWriteSender* remote_write_ = nullptr;
   std::string redacted_text_;
   Labels external_labels_;
   ReloadState state_;

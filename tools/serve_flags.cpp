@@ -54,7 +54,16 @@ constexpr FlagSpec kFlags[] = {
     {"storage.agent.retention.min-time", duration, "", "", kNoAgent},
     {"storage.agent.retention.max-time", duration, "", "", kNoAgent},
     {"storage.agent.no-lockfile", boolean, "false", "", kNoAgent},
-    {"storage.remote.flush-deadline", duration, "1m", "", "is not supported yet: remote write sends nothing"},
+    {"storage.remote.flush-deadline", duration, "1m",
+     "How long the end of the program may wait for what remote write has still to send. The rest stays in the queue "
+     "and "
+     "is sent after the next start."},
+    {"storage.remote.queue-size", text, "1GB",
+     "How large the queue of remote write may be (512MB, 10GB; powers of 1024) before its oldest samples are given up. "
+     "Prometheus has no such flag."},
+    {"storage.remote.queue-age", duration, "24h",
+     "How long samples wait in the queue of remote write before they are given up; 0 is no limit. Prometheus has no "
+     "such flag."},
     {"storage.remote.read-sample-limit", integer, "5e7", "How many samples a remote read may answer."},
     {"storage.remote.read-concurrent-limit", integer, "10", "",
      "has no effect: remote reads have the four threads of the queries"},
@@ -82,7 +91,8 @@ constexpr FlagSpec kFlags[] = {
      "prometheus.WriteRequest|io.prometheus.write.v2.Request", true},
     {"web.enable-otlp-receiver", boolean, "false", "", "is not supported yet: OTLP is not received"},
     {"web.config.file", text, "",
-     "A file in Prometheus's format that asks for TLS, passwords, headers and a rate limit; read again when it changes."},
+     "A file in Prometheus's format that asks for TLS, passwords, headers and a rate limit; read again when it "
+     "changes."},
     {"web.max-notifications-subscribers", integer, "16", "", "has no effect: there are no live notifications"},
     {"web.user-assets", text, "", "", "is not supported yet: nothing is served under /user"},
     {"web.console.templates", text, "consoles", "", kNoConsoles},

@@ -120,6 +120,18 @@ Status read_engine_options(const ParsedFlags& flags, EngineOptions& engine) {
   return {};
 }
 
+Status read_remote_write_options(const ParsedFlags& flags, WriteSenderOptions& remote_write) {
+  remote_write.flush_deadline = flags.duration_ms("storage.remote.flush-deadline");
+  if (remote_write.flush_deadline < 0) return wrong("storage.remote.flush-deadline", "must not be negative");
+  const auto bytes = parse_byte_size(flags.text("storage.remote.queue-size"));
+  if (!bytes.ok()) return wrong("storage.remote.queue-size", bytes.error().message);
+  if (*bytes == 0) return wrong("storage.remote.queue-size", "must be more than 0");
+  remote_write.max_bytes = *bytes;
+  remote_write.max_age = flags.duration_ms("storage.remote.queue-age");
+  if (remote_write.max_age < 0) return wrong("storage.remote.queue-age", "must not be negative");
+  return {};
+}
+
 }  // namespace
 
 Result<ServeOptions> build_serve_options(const ParsedFlags& flags) {
@@ -150,6 +162,10 @@ Result<ServeOptions> build_serve_options(const ParsedFlags& flags) {
   const auto read_limit = positive_count(flags, "storage.remote.read-sample-limit");
   if (!read_limit.ok()) return read_limit.error();
   options.server.remote_read_sample_limit = *read_limit;
+  if (const Status status = read_remote_write_options(flags, options.remote_write); !status.ok()) return status.error();
+  options.remote_write.path = options.data_path / "pipit" / "remote_write";
+  options.remote_write.user_agent = "Pipit/" + std::string(pipit_version());
+  options.remote_write.sync_interval = options.log_sync_interval;
   options.server.lookback_delta = options.engine.lookback_delta;
   return options;
 }

@@ -7,6 +7,7 @@
 #include "api/server.h"
 #include "model/result.h"
 #include "query/engine.h"
+#include "remote/write_sender.h"
 #include "telemetry/log.h"
 #include "tools/flags.h"
 
@@ -24,6 +25,7 @@ struct ServeOptions {
   LogFormat log_format = LogFormat::logfmt;
   EngineOptions engine;
   ServerOptions server;
+  WriteSenderOptions remote_write;
 };
 
 /// How long samples are kept when nobody says.

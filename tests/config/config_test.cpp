@@ -217,12 +217,12 @@ alerting:
   alertmanagers:
   - basic_auth: {username: a, password: b}
     static_configs: [{targets: [localhost:9093]}]
-remote_write: [{url: http://a/b, tls_config: {}}]
+remote_read: [{url: http://a/b, tls_config: {}}]
 )yaml"),
               ElementsAre("test.yml:2: global.query_log_file is not supported yet: queries are not logged",
                           "test.yml:3: rule_files is not supported yet: rules are not evaluated",
                           "test.yml:4: alerting is not supported yet: no alerts are sent",
-                          "test.yml:8: remote_write is not supported yet: no samples are sent"));
+                          "test.yml:8: remote_read is not supported yet: queries see local samples only"));
 }
 
 TEST(Config, DiscoveryThatIsNotBuiltIsRefusedByNameAndLineAfterAllOtherFaults) {
