@@ -58,7 +58,7 @@ constexpr FlagSpec kFlags[] = {
      "How long the end of the program may wait for what remote write has still to send. The rest stays in the queue "
      "and "
      "is sent after the next start."},
-    {"storage.remote.queue-size", text, "1GB",
+    {"storage.remote.queue-size", size, "1GB",
      "How large the queue of remote write may be (512MB, 10GB; powers of 1024) before its oldest samples are given up. "
      "Prometheus has no such flag."},
     {"storage.remote.queue-age", duration, "24h",

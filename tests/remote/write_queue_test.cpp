@@ -134,6 +134,19 @@ TEST_F(WriteQueueTest, SendsNothingOfADamagedRecord) {
   EXPECT_EQ(read_all(reader), (Rows{{1, 2, 2}}));
 }
 
+/// The worked example of docs/remote-write.md.
+TEST_F(WriteQueueTest, WritesTheBytesOfTheDocumentation) {
+  const auto queue = open();
+  add(*queue, {{1ULL << 32 | 1, 1'700'000'000'000, 1.5}});
+  std::ifstream file(queue->segment_path(1), std::ios::binary);
+  std::string hex;
+  for (char c; file.get(c);) {
+    hex += "0123456789abcdef"[static_cast<unsigned char>(c) >> 4];
+    hex += "0123456789abcdef"[static_cast<unsigned char>(c) & 15];
+  }
+  EXPECT_EQ(hex, "7069706974727731" "10000000" "8e761aa2" "0104000001" "0202" "80a0abfef962" "01" "e103");
+}
+
 TEST_F(WriteQueueTest, CarriesExemplars) {
   const auto queue = open();
   QueueReader reader(*queue, queue->end());
