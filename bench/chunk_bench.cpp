@@ -18,8 +18,8 @@ constexpr int kDay = 5760;
 
 enum Kind { kConstant, kCounter, kGauge, kNoise, kDuration, kSeldom };
 
-std::vector<double> values_of(int kind, int count = kSamples) {
-  std::vector<double> values;
+ValueColumn values_of(int kind, int count = kSamples) {
+  ValueColumn values;
   std::mt19937 random(1);
   std::lognormal_distribution<double> duration(-8.5, 0.3);  // about 0.2 ms
   double counter = 12'345;
@@ -41,8 +41,8 @@ std::vector<double> values_of(int kind, int count = kSamples) {
   return values;
 }
 
-std::vector<TimestampMs> times_of(int count = kSamples) {
-  std::vector<TimestampMs> times;
+TimeColumn times_of(int count = kSamples) {
+  TimeColumn times;
   times.reserve(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i) times.push_back(1'700'000'000'000 + i * 15'000LL);
   return times;
@@ -58,8 +58,8 @@ void count(benchmark::State& state, std::size_t chunk_bytes, int samples = kSamp
 void BM_Decode(benchmark::State& state) {
   const auto times = times_of();
   const std::string chunk = encode_chunk(times, values_of(static_cast<int>(state.range(0))));
-  std::vector<TimestampMs> out_times;
-  std::vector<double> out_values;
+  TimeColumn out_times;
+  ValueColumn out_values;
   for (auto _ : state) {
     out_times.clear();
     out_values.clear();
@@ -86,8 +86,8 @@ void BM_DecodeMerged(benchmark::State& state) {
   const auto times = times_of(kDay);
   PackedValuesEncoder encoder;
   const std::string chunk = encode_merged_chunk(times, values_of(static_cast<int>(state.range(0)), kDay), encoder);
-  std::vector<TimestampMs> out_times;
-  std::vector<double> out_values;
+  TimeColumn out_times;
+  ValueColumn out_values;
   for (auto _ : state) {
     out_times.clear();
     out_values.clear();

@@ -21,4 +21,22 @@ auto vectorized(Body body) {
   return body();
 }
 
+#if defined(__x86_64__)
+template <class Body>
+__attribute__((target("avx2,fma"))) auto run_with_fma(Body body) {
+  return body();
+}
+#endif
+
+/// The same for a body that calls std::fma, and `other` where this processor has no instruction for that. Compilers may
+/// fuse what else the body multiplies and adds.
+template <class Body, class Other>
+auto vectorized_with_fma([[maybe_unused]] Body body, Other other) {
+#if defined(__x86_64__)
+  static const bool has_fma = __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
+  if (has_fma) return run_with_fma(body);
+#endif
+  return other();
+}
+
 }  // namespace pipit

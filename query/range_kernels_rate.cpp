@@ -40,11 +40,29 @@ void find_resets(std::span<const double> values, std::vector<std::uint32_t>& at)
   }
 }
 
+/// Sets the corrections of the windows around each reset. False when a window may have two.
+bool correct_apart(const Windows& w, std::span<const std::uint32_t> at, std::span<double> corrections) {
+  std::ptrdiff_t done = 0;
+  for (const std::uint32_t s : at) {
+    // A reset between the last sample before the window and its first one is not the window's.
+    const auto first = std::upper_bound(w.hi.begin() + done, w.hi.end(), s) - w.hi.begin();
+    const auto past = std::lower_bound(w.lo.begin() + done, w.lo.end(), s) - w.lo.begin();
+    if (first == done && done > 0) return false;
+    if (first >= past) continue;
+    std::fill(corrections.begin() + first, corrections.begin() + past, w.values[s - 1]);
+    done = past;
+  }
+  return true;
+}
+
 /// What each window's counter lost to resets: the sum of the values before them. Empty when there was none.
 std::vector<double> reset_corrections(const Windows& w) {
   std::vector<std::uint32_t> at;
   find_resets(w.values, at);
   if (at.empty()) return {};
+  std::vector<double> corrections(w.steps(), 0.0);
+  constexpr std::size_t kStepsASearch = 32;
+  if (at.size() * kStepsASearch <= w.steps() && correct_apart(w, at, corrections)) return corrections;
   std::vector<double> before;
   for (const std::uint32_t s : at) before.push_back(w.values[s - 1]);
   std::vector<std::uint32_t> lo(w.steps());
@@ -53,12 +71,10 @@ std::vector<double> reset_corrections(const Windows& w) {
   std::uint32_t past = 0;
   for (std::size_t i = 0; i < w.steps(); ++i) {
     while (past < at.size() && at[past] < w.hi[i]) ++past;
-    // A reset between the last sample before the window and its first one is not the window's.
     while (first < past && at[first] <= w.lo[i]) ++first;
     lo[i] = first;
     hi[i] = past;
   }
-  std::vector<double> corrections(w.steps(), 0.0);
   window_sums(before, lo, hi, corrections.data());
   return corrections;
 }

@@ -173,8 +173,8 @@ Status StoreCore::judge(const AppendBatch& batch, AppendReport& report) {
 }
 
 Status StoreCore::know_last(HeadSeries& entry) {
-  std::vector<TimestampMs> times;
-  std::vector<double> values;
+  TimeColumn times;
+  ValueColumn values;
   std::array<std::unique_ptr<rocksdb::Iterator>, 2> iterators;
   for (std::size_t i = 0; i < iterators.size(); ++i) iterators[i] = database_->iterate(database_->chunk_families()[i]);
   for (auto partition = partitions_.rbegin(); partition != partitions_.rend() && times.empty(); ++partition) {
@@ -233,7 +233,7 @@ void StoreCore::encode_record(const AppendBatch& batch) {
   if (batch.times.size() == 1 || all_accepted_) {
     record_.set_times(batch.times);
   } else {
-    std::vector<TimestampMs> times;
+    TimeColumn times;
     times.reserve(count);
     for (const std::uint32_t i : accepted_) times.push_back(batch.times[i]);
     record_.set_times(times);
@@ -248,7 +248,7 @@ void StoreCore::encode_record(const AppendBatch& batch) {
 void StoreCore::encode_late_record(const AppendBatch& batch) {
   late_record_.begin(epoch_, sequence_ + 1 - epoch_begin_, late_.size(), SeriesList::inlined, 0, kLateRecord);
   for (const auto& [index, slot] : late_) late_record_.add_id(head_.at(slot).id);
-  std::vector<TimestampMs> times;
+  TimeColumn times;
   for (const auto& [index, slot] : late_) times.push_back(time_of(batch, index));
   late_record_.set_times(batch.times.size() == 1 ? batch.times : times);
   for (const auto& [index, slot] : late_) late_record_.add_value(batch.values[index], {});

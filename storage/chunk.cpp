@@ -375,7 +375,7 @@ bool decode_times(const ChunkHeader& header, ByteReader& body, TimestampMs* out)
   return behind == span;
 }
 
-Status decode_chunk(const ChunkHeader& header, std::vector<TimestampMs>& times, std::vector<double>& values) {
+Status decode_chunk(const ChunkHeader& header, TimeColumn& times, ValueColumn& values) {
   const std::size_t before = times.size();
   times.resize(before + header.count);
   values.resize(before + header.count);
@@ -388,8 +388,8 @@ Status decode_chunk(const ChunkHeader& header, std::vector<TimestampMs>& times, 
   return damaged_chunk("its samples can't be read");
 }
 
-Status decode_chunk(std::string_view chunk, TimestampMs start, std::vector<TimestampMs>& times,
-                    std::vector<double>& values) {
+Status decode_chunk(std::string_view chunk, TimestampMs start, TimeColumn& times,
+                    ValueColumn& values) {
   auto header = read_chunk_header(chunk, start);
   if (!header.ok()) return header.error();
   return decode_chunk(*header, times, values);
@@ -410,8 +410,8 @@ Result<std::optional<ChunkSummary>> stored_summary(const ChunkHeader& header) {
 Result<std::optional<ChunkSummary>> summarize_chunk(const ChunkHeader& header) {
   if (encoding_of(header) == ValueEncoding::packed) return stored_summary(header);
   // Other encodings are of chunks that are short, or say little.
-  std::vector<TimestampMs> times;
-  std::vector<double> values;
+  TimeColumn times;
+  ValueColumn values;
   if (Status status = decode_chunk(header, times, values); !status.ok()) return status.error();
   return summarize(values);
 }

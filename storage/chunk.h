@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/sample_columns.h"
 #include "model/result.h"
 #include "model/sample.h"
 
@@ -71,9 +72,9 @@ Result<ChunkHeader> read_chunk_header(std::string_view chunk, TimestampMs start)
 
 /// Appends the chunk's samples to both vectors. Errors: internal when the bytes are damaged; the vectors
 /// then hold what they held before.
-Status decode_chunk(const ChunkHeader& header, std::vector<TimestampMs>& times, std::vector<double>& values);
-Status decode_chunk(std::string_view chunk, TimestampMs start, std::vector<TimestampMs>& times,
-                    std::vector<double>& values);
+Status decode_chunk(const ChunkHeader& header, TimeColumn& times, ValueColumn& values);
+Status decode_chunk(std::string_view chunk, TimestampMs start, TimeColumn& times,
+                    ValueColumn& values);
 
 /// Empty when a number that isn't plain is among the values (NaN, an infinity, -0, or a decimal too long for the
 /// others' scale) or nothing but stale markers. Errors: internal when the bytes are damaged.

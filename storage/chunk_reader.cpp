@@ -11,12 +11,12 @@ namespace {
 constexpr int kSteps = 4;
 
 /// Both lists ascend; of equal times the first list's sample stays.
-void merge_overlap(std::vector<TimestampMs>& times, std::vector<double>& values, std::size_t second) {
+void merge_overlap(TimeColumn& times, ValueColumn& values, std::size_t second) {
   const auto overlap =
       std::lower_bound(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(second), times[second]);
   const auto kept = static_cast<std::size_t>(overlap - times.begin());
-  const std::vector<TimestampMs> all_times(overlap, times.end());
-  const std::vector<double> all_values(values.begin() + static_cast<std::ptrdiff_t>(kept), values.end());
+  const TimeColumn all_times(overlap, times.end());
+  const ValueColumn all_values(values.begin() + static_cast<std::ptrdiff_t>(kept), values.end());
   times.resize(kept);
   values.resize(kept);
   second -= kept;
@@ -33,8 +33,8 @@ void merge_overlap(std::vector<TimestampMs>& times, std::vector<double>& values,
 
 }  // namespace
 
-Status append_chunk(std::string_view chunk, TimestampMs start, TimestampMs min_time, std::vector<TimestampMs>& times,
-                    std::vector<double>& values) {
+Status append_chunk(std::string_view chunk, TimestampMs start, TimestampMs min_time, TimeColumn& times,
+                    ValueColumn& values) {
   auto header = read_chunk_header(chunk, start);
   if (!header.ok()) return header.error();
   if (header->end < min_time) return {};
@@ -123,7 +123,7 @@ Result<bool> ChunkReader::visit_source(const Source& source, SeriesId id, Visit 
   return true;
 }
 
-Status ChunkReader::read(SeriesId id, std::vector<TimestampMs>& times, std::vector<double>& values) {
+Status ChunkReader::read(SeriesId id, TimeColumn& times, ValueColumn& values) {
   condensed_until_ = kMinTimestamp;
   if (extreme_ == nullptr) return read_all(id, times, values);
   bool overlap = false;
@@ -145,8 +145,8 @@ Status ChunkReader::read(SeriesId id, std::vector<TimestampMs>& times, std::vect
 }
 
 /// Puts one sample for all of a chunk. False when the windows part it, or its summary does not tell its extremes.
-Result<bool> ChunkReader::condense(std::string_view chunk, TimestampMs start, std::vector<TimestampMs>& times,
-                                   std::vector<double>& values) {
+Result<bool> ChunkReader::condense(std::string_view chunk, TimestampMs start, TimeColumn& times,
+                                   ValueColumn& values) {
   auto header = read_chunk_header(chunk, start);
   if (!header.ok()) return header.error();
   const bool whole = start >= min_time_ && header->end <= max_time_ && (times.empty() || times.back() < start);
@@ -160,7 +160,7 @@ Result<bool> ChunkReader::condense(std::string_view chunk, TimestampMs start, st
   return true;
 }
 
-Status ChunkReader::read_all(SeriesId id, std::vector<TimestampMs>& times, std::vector<double>& values) {
+Status ChunkReader::read_all(SeriesId id, TimeColumn& times, ValueColumn& values) {
   // Late samples after the others: of two with one time the first stays.
   std::vector<std::pair<TimestampMs, std::string>> late;
   Status status = visit_chunks(id, [&](const ChunkKey& key, std::string_view chunk) -> Result<bool> {

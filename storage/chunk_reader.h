@@ -31,7 +31,7 @@ class ChunkReader {
   /// source has samples up to it, they have to be read again, all of them.
   TimestampMs condensed_until() const { return condensed_until_; }
   /// Appends the series' samples from chunks that touch the range, in order, each time once.
-  Status read(SeriesId id, std::vector<TimestampMs>& times, std::vector<double>& values);
+  Status read(SeriesId id, TimeColumn& times, ValueColumn& values);
   /// The newest of these samples that lies in the range. False when there is none. Without `want_value` its value is
   /// any that is no stale marker, unless it is one.
   Result<bool> read_newest(SeriesId id, bool want_value, TimestampMs& time, double& value);
@@ -88,9 +88,9 @@ class ChunkReader {
   Status visit_chunks(SeriesId id, Visit visit);
   template <class Visit>
   Result<bool> visit_source(const Source& source, SeriesId id, Visit visit);
-  Status read_all(SeriesId id, std::vector<TimestampMs>& times, std::vector<double>& values);
-  Result<bool> condense(std::string_view chunk, TimestampMs start, std::vector<TimestampMs>& times,
-                        std::vector<double>& values);
+  Status read_all(SeriesId id, TimeColumn& times, ValueColumn& values);
+  Result<bool> condense(std::string_view chunk, TimestampMs start, TimeColumn& times,
+                        ValueColumn& values);
 
   const StoreCore& core_;
   TimestampMs min_time_;
@@ -109,7 +109,7 @@ class ChunkReader {
 
 /// Appends a decoded chunk to what is there. Samples whose time is there already are dropped: chunks overlap where a
 /// crash made a replay write again what was on disk, where samples came late, and while a day is merged.
-Status append_chunk(std::string_view chunk, TimestampMs start, TimestampMs min_time, std::vector<TimestampMs>& times,
-                    std::vector<double>& values);
+Status append_chunk(std::string_view chunk, TimestampMs start, TimestampMs min_time, TimeColumn& times,
+                    ValueColumn& values);
 
 }  // namespace pipit

@@ -71,7 +71,7 @@ bool newest_bits(std::string_view body, std::uint32_t count, std::uint32_t until
 
 /// The same of packed values. Unless one is `wanted`, a chunk without stale markers gives any.
 bool newest_packed(std::string_view body, std::uint32_t count, std::uint32_t until, bool wanted,
-                   std::vector<double>& scratch, double& value) {
+                   ValueColumn& scratch, double& value) {
   if (until == count) return read_packed_newest(body, count, value);
   std::optional<ChunkSummary> summary;
   if (!wanted && !read_packed_summary(body, count, summary)) return false;
@@ -86,7 +86,7 @@ bool newest_packed(std::string_view body, std::uint32_t count, std::uint32_t unt
 }
 
 bool newest_value(const ChunkHeader& header, std::string_view body, std::uint32_t until, bool wanted,
-                  std::vector<double>& scratch, double& value) {
+                  ValueColumn& scratch, double& value) {
   switch (encoding_of(header)) {
     case ValueEncoding::decimal:
       return newest_decimal(body, header.count, until, false, value);
@@ -107,7 +107,7 @@ bool newest_value(const ChunkHeader& header, std::string_view body, std::uint32_
 /// How many samples are at or before `until`, which is not before the first, and the time of the last of them. Moves
 /// `body` on to the values. 0 when the bytes are damaged.
 std::uint32_t samples_until(const ChunkHeader& header, TimestampMs until, ByteReader& body,
-                            std::vector<TimestampMs>& scratch, TimestampMs& time) {
+                            TimeColumn& scratch, TimestampMs& time) {
   if ((header.layout & kListedTimes) == 0) {
     const auto step = even_step(header);
     if (!step) return 0;

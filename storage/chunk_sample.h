@@ -8,8 +8,8 @@ namespace pipit {
 
 /// Room for what is decoded on the way to one sample.
 struct ChunkScratch {
-  std::vector<TimestampMs> times;
-  std::vector<double> values;
+  TimeColumn times;
+  ValueColumn values;
 };
 
 /// The chunk's newest sample at or before `until`, as decode_chunk has it; false when there is none. Decodes times only

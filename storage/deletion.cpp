@@ -49,8 +49,8 @@ Status StoreCore::bury(std::vector<MetricSelection> selections, TimestampMs min_
   ChunkReader chunks(*this, min_time, max_time);
   SeriesWalk walk(*this, std::move(selections), chunks, min_time, max_time);
   HeadCopy head;
-  std::vector<TimestampMs> times;
-  std::vector<double> values;
+  TimeColumn times;
+  ValueColumn values;
   rocksdb::WriteBatch batch;
   std::uint64_t added = 0;
   for (;;) {

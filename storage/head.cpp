@@ -184,8 +184,8 @@ void Head::seal_late(Slot slot, Epoch before) {
   auto found = late_.find(slot);
   if (found == late_.end() || found->second.epoch >= before) return;
   const LateOfEpoch& late = found->second;
-  std::vector<TimestampMs> all_times;
-  std::vector<double> all_values;
+  TimeColumn all_times;
+  ValueColumn all_values;
   late.samples.copy_to(kMinTimestamp, kMaxTimestamp, all_times, all_values);
   const std::span<const TimestampMs> times(all_times);
   const std::span<const double> values(all_values);

@@ -45,8 +45,8 @@ class SampleFinder {
   TimestampMs max_time_;
   std::unique_ptr<TombstoneReader> tombstones_;  // none when nothing is deleted
   HeadCopy head_;
-  std::vector<TimestampMs> times_;
-  std::vector<double> values_;
+  TimeColumn times_;
+  ValueColumn values_;
 };
 
 /// Calls `visit(labels as text pairs)` once for each series that one of the sets selects.

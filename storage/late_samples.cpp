@@ -55,8 +55,8 @@ void LateSamples::insert(std::size_t block, std::size_t at, Entry entry) {
   block_bytes_ += (into.capacity() - before) * sizeof(Entry);
 }
 
-void LateSamples::copy_to(TimestampMs min_time, TimestampMs max_time, std::vector<TimestampMs>& times,
-                          std::vector<double>& values) const {
+void LateSamples::copy_to(TimestampMs min_time, TimestampMs max_time, TimeColumn& times,
+                          ValueColumn& values) const {
   for (const Block& block : blocks_) {
     if (block.back().time < min_time) continue;
     if (block.front().time > max_time) return;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "model/sample_columns.h"
 #include "model/sample.h"
 
 namespace pipit {
@@ -19,8 +20,8 @@ class LateSamples {
   /// anything.
   Outcome add(TimestampMs time, double value);
   /// Appends the samples of the range, both ends included, in order of time.
-  void copy_to(TimestampMs min_time, TimestampMs max_time, std::vector<TimestampMs>& times,
-               std::vector<double>& values) const;
+  void copy_to(TimestampMs min_time, TimestampMs max_time, TimeColumn& times,
+               ValueColumn& values) const;
   /// Calls `visit(time)` in order.
   template <class Visit>
   void visit_times(Visit visit) const {

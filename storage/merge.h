@@ -50,8 +50,8 @@ class DayMerge {
   bool replaced_ = false;  ///< there were merged chunks in the ranges
   std::uint64_t series_ = 0;
   std::uint64_t samples_ = 0;
-  std::vector<TimestampMs> times_;
-  std::vector<double> values_;
+  TimeColumn times_;
+  ValueColumn values_;
   std::optional<TombstoneReader> tombstones_;
   PackedValuesEncoder encoder_;
 };

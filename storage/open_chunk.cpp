@@ -94,8 +94,8 @@ void OpenChunk::encode_value(double value) {
 }
 
 void OpenChunk::encode_again(int scale, double value) {
-  std::vector<TimestampMs> times;
-  std::vector<double> values;
+  TimeColumn times;
+  ValueColumn values;
   if (count_ > 0) {
     std::string chunk;
     copy_to(chunk);
@@ -154,8 +154,8 @@ std::string OpenChunk::seal() {
   copy_to(chunk);
   // Too short for another encoding to gain anything.
   if (value_size_ <= 4 && !track_) return chunk;
-  std::vector<TimestampMs> times;
-  std::vector<double> values;
+  TimeColumn times;
+  ValueColumn values;
   (void)decode_chunk(chunk, first_time_, times, values);
   int scale = 0;
   chunk = encode_chunk(times, values, &scale);

@@ -106,8 +106,8 @@ Result<bool> SeriesWalk::next_of_all() {
 
 /// First the copy of what is in RAM, then the disk: what moves in between is seen twice and not missed.
 Status read_samples(const StoreCore& core, const SeriesPlace& place, ChunkReader& chunks, TimestampMs min_time,
-                    TimestampMs max_time, HeadCopy& head, std::vector<TimestampMs>& times,
-                    std::vector<double>& values) {
+                    TimestampMs max_time, HeadCopy& head, TimeColumn& times,
+                    ValueColumn& values) {
   times.clear();
   values.clear();
   if (place.slot == Head::kNoSlot) {

@@ -60,7 +60,7 @@ class SeriesWalk {
 /// The samples of a series, of all its chunks that touch the range, deleted ones too. `head` gets the copy of what is
 /// in RAM.
 Status read_samples(const StoreCore& core, const SeriesPlace& place, ChunkReader& chunks, TimestampMs min_time,
-                    TimestampMs max_time, HeadCopy& head, std::vector<TimestampMs>& times, std::vector<double>& values);
+                    TimestampMs max_time, HeadCopy& head, TimeColumn& times, ValueColumn& values);
 
 /// What a request gets of the samples of one series after another: those in the range that are not deleted. Not
 /// thread-safe.
@@ -87,8 +87,8 @@ class SampleReader {
   std::optional<ExtremeWindows> extreme_;
   std::optional<TombstoneReader> tombstones_;  // none when nothing is deleted
   HeadCopy head_;
-  std::vector<TimestampMs> times_;
-  std::vector<double> values_;
+  TimeColumn times_;
+  ValueColumn values_;
   std::size_t first_ = 0;
   std::size_t size_ = 0;
 };

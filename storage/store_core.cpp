@@ -334,8 +334,8 @@ void StoreCore::copy_head(SeriesId id, Head::Slot slot, TimestampMs min_time, Ti
   copy.pieces.clear();
   copy.bytes.clear();
   copy.complete_from = kMaxTimestamp;
-  std::vector<TimestampMs> late_times;
-  std::vector<double> late_values;
+  TimeColumn late_times;
+  ValueColumn late_values;
   const auto add = [&](TimestampMs start, TimestampMs end, auto append_bytes) {
     if (start > max_time || end < min_time) return;
     const std::size_t offset = copy.bytes.size();

@@ -58,8 +58,8 @@ void TimeTrack::append_prefix(const TimeTrack& other, std::uint32_t count) {
   put_varint(chunk, static_cast<std::uint64_t>(other.last_) - static_cast<std::uint64_t>(other.first_));
   other.put_times(chunk, other.count_);
   chunk += '\0';  // the scale; no tokens for the values, which are all 0
-  std::vector<TimestampMs> times;
-  std::vector<double> values;
+  TimeColumn times;
+  ValueColumn values;
   (void)decode_chunk(chunk, other.first_, times, values);  // of what that object wrote, which can't fail
   for (std::size_t i = 1; i < count; ++i) append(times[i]);
 }

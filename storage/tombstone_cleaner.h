@@ -35,8 +35,8 @@ class TombstoneCleaner {
   Database& database_;
   TombstoneReader tombstones_;
   std::map<std::pair<Database::Family*, Partition>, KeyRange> rewritten_;
-  std::vector<TimestampMs> times_;
-  std::vector<double> values_;
+  TimeColumn times_;
+  ValueColumn values_;
   PackedValuesEncoder encoder_;
 };
 

@@ -55,7 +55,7 @@ bool decode_intervals(std::string_view bytes, DeletedIntervals& intervals) {
   return true;
 }
 
-void drop_deleted(const DeletedIntervals& intervals, std::vector<TimestampMs>& times, std::vector<double>& values) {
+void drop_deleted(const DeletedIntervals& intervals, TimeColumn& times, ValueColumn& values) {
   for (const DeletedInterval& interval : intervals) {
     const auto first = std::lower_bound(times.begin(), times.end(), interval.from) - times.begin();
     const auto last = std::upper_bound(times.begin() + first, times.end(), interval.to) - times.begin();

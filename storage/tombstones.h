@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/sample_columns.h"
 #include "model/sample.h"
 #include "storage/database.h"
 #include "storage/keys.h"
@@ -28,7 +29,7 @@ std::string encode_intervals(const DeletedIntervals& intervals);
 bool decode_intervals(std::string_view bytes, DeletedIntervals& intervals);
 
 /// Removes the samples that lie in an interval. REQUIRES: times ascend.
-void drop_deleted(const DeletedIntervals& intervals, std::vector<TimestampMs>& times, std::vector<double>& values);
+void drop_deleted(const DeletedIntervals& intervals, TimeColumn& times, ValueColumn& values);
 
 /// What has been deleted, series after series in the order of ids, as it was when the reader was made.
 ///

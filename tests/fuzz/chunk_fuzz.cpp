@@ -24,13 +24,13 @@ void require(bool holds) {
   if (!holds) std::abort();
 }
 
-bool same_bits(const std::vector<double>& a, const std::vector<double>& b) {
+bool same_bits(const ValueColumn& a, const ValueColumn& b) {
   return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(double)) == 0);
 }
 
 void decode_anything(std::string_view bytes) {
-  std::vector<TimestampMs> times;
-  std::vector<double> values;
+  TimeColumn times;
+  ValueColumn values;
   if (decode_chunk(bytes, 1000, times, values).ok()) {
     require(times.size() == values.size() && !times.empty());
     require(std::adjacent_find(times.begin(), times.end(), std::greater_equal<>()) == times.end());
@@ -78,8 +78,8 @@ void round_trip(std::string_view bytes) {
     std::uint64_t time;
     double value;
   };
-  std::vector<TimestampMs> times;
-  std::vector<double> values;
+  TimeColumn times;
+  ValueColumn values;
   for (; bytes.size() >= sizeof(Sample) && times.size() < OpenChunk::kMaxSamples; bytes.remove_prefix(sizeof(Sample))) {
     Sample sample;
     std::memcpy(&sample, bytes.data(), sizeof sample);
@@ -94,8 +94,8 @@ void round_trip(std::string_view bytes) {
     values.push_back(sample.value);
   }
   if (times.empty()) return;
-  std::vector<TimestampMs> read_times;
-  std::vector<double> read_values;
+  TimeColumn read_times;
+  ValueColumn read_values;
   require(decode_chunk(encode_chunk(times, values), times[0], read_times, read_values).ok());
   require(read_times == times && same_bits(read_values, values));
   read_times.clear();

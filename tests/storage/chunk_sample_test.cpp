@@ -15,8 +15,8 @@ namespace {
 
 constexpr TimestampMs kStart = 1'700'000'000'000;
 
-std::vector<TimestampMs> times_of(std::size_t count, bool even) {
-  std::vector<TimestampMs> times;
+TimeColumn times_of(std::size_t count, bool even) {
+  TimeColumn times;
   for (std::size_t i = 0; i < count; ++i) {
     times.push_back(kStart + static_cast<TimestampMs>(i) * 15'000 + (even ? 0 : static_cast<TimestampMs>(i * i % 7)));
   }
@@ -24,9 +24,9 @@ std::vector<TimestampMs> times_of(std::size_t count, bool even) {
 }
 
 /// Of all kinds that chunks have encodings for.
-std::vector<double> values_of(int kind, std::size_t count) {
+ValueColumn values_of(int kind, std::size_t count) {
   std::mt19937_64 random(static_cast<unsigned>(kind));
-  std::vector<double> values;
+  ValueColumn values;
   for (std::size_t i = 0; i < count; ++i) {
     const auto n = static_cast<double>(i);
     switch (kind) {

@@ -9,6 +9,7 @@
 #include <random>
 
 #include "storage/chunk_sample.h"
+#include "storage/decimal.h"
 #include "storage/integer_packer.h"
 #include "storage/integer_unpacker.h"
 #include "storage/open_chunk.h"
@@ -18,11 +19,11 @@ namespace pipit {
 namespace {
 
 struct Samples {
-  std::vector<TimestampMs> times;
-  std::vector<double> values;
+  TimeColumn times;
+  ValueColumn values;
 };
 
-std::vector<std::uint64_t> bits_of(const std::vector<double>& values) {
+std::vector<std::uint64_t> bits_of(const ValueColumn& values) {
   std::vector<std::uint64_t> bits;
   for (const double v : values) bits.push_back(std::bit_cast<std::uint64_t>(v));
   return bits;
@@ -119,7 +120,7 @@ void expect_round_trip(const Samples& samples) {
   ASSERT_EQ(bits_of(grown.values), bits_of(samples.values));
 }
 
-Samples regular(std::vector<double> values) {
+Samples regular(ValueColumn values) {
   Samples samples{{}, std::move(values)};
   for (std::size_t i = 0; i < samples.values.size(); ++i) {
     samples.times.push_back(1'700'000'000'000 + static_cast<TimestampMs>(i) * 15'000);
@@ -129,7 +130,7 @@ Samples regular(std::vector<double> values) {
 
 TEST(Chunk, RoundTripsHostileDoubles) {
   const double inf = std::numeric_limits<double>::infinity();
-  const std::vector<std::vector<double>> runs = {
+  const std::vector<ValueColumn> runs = {
       {0},
       {-0.0},
       {0, -0.0, 0, -0.0},
@@ -188,13 +189,13 @@ TEST(Chunk, RoundTripsRandomRuns) {
 }
 
 TEST(Chunk, RoundTripsTimesAtTheLimits) {
-  for (const std::vector<TimestampMs>& times :
-       std::vector<std::vector<TimestampMs>>{{kMinTimestamp, kMaxTimestamp},
-                                             {kMinTimestamp, 0, kMaxTimestamp},
-                                             {kMinTimestamp, kMinTimestamp + 1, kMaxTimestamp - 1, kMaxTimestamp},
-                                             {-3, -2, -1, 0, 1, 5},
-                                             {0, std::int64_t{1} << 33, std::int64_t{2} << 33}}) {
-    expect_round_trip({times, std::vector<double>(times.size(), 1.5)});
+  for (const TimeColumn& times :
+       std::vector<TimeColumn>{{kMinTimestamp, kMaxTimestamp},
+                               {kMinTimestamp, 0, kMaxTimestamp},
+                               {kMinTimestamp, kMinTimestamp + 1, kMaxTimestamp - 1, kMaxTimestamp},
+                               {-3, -2, -1, 0, 1, 5},
+                               {0, std::int64_t{1} << 33, std::int64_t{2} << 33}}) {
+    expect_round_trip({times, ValueColumn(times.size(), 1.5)});
   }
 }
 
@@ -241,13 +242,13 @@ TEST(Chunk, UnchangingSeriesCostNothing) {
 }
 
 TEST(Chunk, DecimalsStayDecimalsBesideStaleMarkers) {
-  std::vector<double> values;
+  ValueColumn values;
   for (int i = 0; i < 400; ++i) values.push_back(i % 100 == 50 ? stale_nan() : (1000 + i % 7) / 100.0);
   EXPECT_LE(encode_chunk(regular(values).times, values).size(), 500u);
 }
 
 TEST(Chunk, MemoryInPagesIsCountedInPages) {
-  std::vector<double> values;
+  ValueColumn values;
   for (int i = 0; i < 400; ++i) values.push_back(4096.0 * (100'000 + i * 37 % 50));
   EXPECT_LE(encode_chunk(regular(values).times, values).size(), 450u);
 }
@@ -286,6 +287,27 @@ TEST(Chunk, DamagedBytesAreErrorsOrOtherSamplesButNeverHarm) {
   }
 }
 
+/// Decoders multiply where they can: each quotient must be that of a division.
+TEST(Chunk, RoundTripsDecimalsOfEveryScaleAndSize) {
+  std::mt19937_64 random(11);
+  PackedValuesEncoder encoder;
+  for (int scale = 0; scale <= kMaxDecimalScale; ++scale) {
+    for (unsigned bits = 4; bits <= 53; ++bits) {
+      for (const bool below_zero : {false, true}) {
+        ValueColumn values;
+        for (int i = 0; i < 400; ++i) {
+          auto n = static_cast<std::int64_t>(random() >> (64 - bits));
+          if (i % 7 == 0) n = (std::int64_t{1} << bits) - 1 - n % 8;
+          values.push_back(from_decimal(below_zero && i % 2 == 0 ? -n : n, scale));
+        }
+        const Samples samples = regular(values);
+        const Samples back = decode(encode_merged_chunk(samples.times, values, encoder), samples.times.front());
+        ASSERT_EQ(bits_of(back.values), bits_of(values)) << "scale " << scale << ", " << bits << " bits";
+      }
+    }
+  }
+}
+
 /// Runs that are long and changing enough to be packed: all forms of lists, with and without exceptions.
 TEST(Chunk, RoundTripsPackedRuns) {
   std::mt19937_64 random(5);
@@ -294,7 +316,7 @@ TEST(Chunk, RoundTripsPackedRuns) {
     const std::size_t count = round % 20 == 0 ? kMaxMergedSamples : 20 + random() % 1500;
     const unsigned kind = static_cast<unsigned>(round) % 10;
     const unsigned specials = random() % 3 == 0 ? 30 : 0;
-    std::vector<double> values;
+    ValueColumn values;
     double at = static_cast<double>(random() % 100'000);
     double slope = 0;
     for (std::size_t i = 0; i < count; ++i) {
@@ -350,11 +372,11 @@ TEST(Chunk, RoundTripsPackedRuns) {
 
 TEST(Chunk, SummariesAreThereWhenSamplesArePlain) {
   PackedValuesEncoder encoder;
-  const auto summary_of = [&](const std::vector<double>& values) {
+  const auto summary_of = [&](const ValueColumn& values) {
     const std::string chunk = encode_merged_chunk(regular(values).times, values, encoder);
     return summarize_chunk(read_chunk_header(chunk, regular(values).times[0]).value()).value();
   };
-  std::vector<double> values;
+  ValueColumn values;
   for (int i = 0; i < 500; ++i) values.push_back(i * 7 % 100);
   ASSERT_TRUE(summary_of(values).has_value());
   EXPECT_TRUE(summary_of(values)->sum.has_value());
@@ -395,7 +417,7 @@ TEST(Chunk, ListsOfIntegersComeBackAsTheyWere) {
 TEST(Chunk, NoiseCostsItsEntropy) {
   std::mt19937_64 random(1);
   std::normal_distribution<double> noise(2e-4, 3e-5);  // a duration in nanoseconds
-  std::vector<double> values;
+  ValueColumn values;
   for (int i = 0; i < 5760; ++i) values.push_back(std::round(noise(random) * 1e9) / 1e9);
   PackedValuesEncoder encoder;
   const std::size_t bytes = encode_merged_chunk(regular(values).times, values, encoder).size();
@@ -404,7 +426,7 @@ TEST(Chunk, NoiseCostsItsEntropy) {
 }
 
 TEST(Chunk, ANewerTypeIsNamed) {
-  std::string chunk = encode_chunk(std::vector<TimestampMs>{1}, std::vector<double>{1});
+  std::string chunk = encode_chunk(TimeColumn{1}, ValueColumn{1});
   chunk[0] = 9;
   const auto header = read_chunk_header(chunk, 1);
   ASSERT_FALSE(header.ok());

@@ -36,7 +36,7 @@ std::string documented(const std::string& name) {
 
 constexpr TimestampMs kTime = 1'700'000'000'000;
 
-std::vector<std::uint64_t> all_bits(const std::vector<double>& values) {
+std::vector<std::uint64_t> all_bits(const ValueColumn& values) {
   std::vector<std::uint64_t> bits;
   bits.reserve(values.size());
   for (const double v : values) bits.push_back(std::bit_cast<std::uint64_t>(v));
@@ -44,12 +44,12 @@ std::vector<std::uint64_t> all_bits(const std::vector<double>& values) {
 }
 
 TEST(Format, TheDocumentedChunk) {
-  const std::vector<double> values{1.5, 1.5, 1.5, 2.5, stale_nan()};
-  std::vector<TimestampMs> times;
+  const ValueColumn values{1.5, 1.5, 1.5, 2.5, stale_nan()};
+  TimeColumn times;
   times.reserve(values.size());
   for (int i = 0; i < 5; ++i) times.push_back(kTime + i * 15'000LL);
-  std::vector<TimestampMs> read_times;
-  std::vector<double> read_values;
+  TimeColumn read_times;
+  ValueColumn read_values;
   ASSERT_TRUE(decode_chunk(documented("chunk"), kTime, read_times, read_values).ok());
   EXPECT_EQ(read_times, times);
   EXPECT_EQ(all_bits(read_values), all_bits(values));
@@ -57,13 +57,13 @@ TEST(Format, TheDocumentedChunk) {
 }
 
 TEST(Format, TheDocumentedMergedChunk) {
-  const std::vector<double> values{20, 21, 21.5, 20.5, 20, 21, stale_nan(), 22, 22.5, 21.5, 20.5, 21};
-  std::vector<TimestampMs> times;
+  const ValueColumn values{20, 21, 21.5, 20.5, 20, 21, stale_nan(), 22, 22.5, 21.5, 20.5, 21};
+  TimeColumn times;
   times.reserve(values.size());
   for (int i = 0; i < 12; ++i) times.push_back(kTime + i * 15'000LL);
   const std::string chunk = documented("merged");
-  std::vector<TimestampMs> read_times;
-  std::vector<double> read_values;
+  TimeColumn read_times;
+  ValueColumn read_values;
   ASSERT_TRUE(decode_chunk(chunk, kTime, read_times, read_values).ok());
   EXPECT_EQ(read_times, times);
   EXPECT_EQ(all_bits(read_values), all_bits(values));
@@ -82,7 +82,7 @@ TEST(Format, TheDocumentedMergedChunk) {
 
 TEST(Format, TheDocumentedRecord) {
   const std::vector<SeriesId> ids{make_series_id(1, 0), make_series_id(1, 1), make_series_id(2, 0)};
-  const std::vector<double> values{1.5, 42, stale_nan()};
+  const ValueColumn values{1.5, 42, stale_nan()};
   LogRecordReader reader;
   const std::string record = documented("record");
   ASSERT_TRUE(reader.open(record).ok());
@@ -91,7 +91,7 @@ TEST(Format, TheDocumentedRecord) {
   LogRecordWriter writer;
   writer.begin(1, 0, 3, SeriesList::inlined, 0);
   for (const SeriesId id : ids) writer.add_id(id);
-  writer.set_times(std::vector<TimestampMs>{kTime});
+  writer.set_times(TimeColumn{kTime});
   for (std::size_t i = 0; i < values.size(); ++i) {
     EXPECT_EQ(reader.time(i), kTime);
     double value;
@@ -125,8 +125,8 @@ TEST(Format, RecordsComeBackAsTheyWere) {
     const std::size_t count = 1 + random() % 40;
     const auto list = static_cast<SeriesList>(random() % 3);
     std::vector<SeriesId> ids;
-    std::vector<TimestampMs> times;
-    std::vector<double> values;
+    TimeColumn times;
+    ValueColumn values;
     std::vector<Predictor> predictors;
     for (std::size_t i = 0; i < count; ++i) {
       ids.push_back(random() % 2 == 0 ? random() : make_series_id(7, static_cast<std::uint32_t>(random() % 9)));

@@ -16,8 +16,8 @@ constexpr TimestampMs kStart = 1'700'006'400'000;  // the beginning of a day
 const Labels kUp{{"__name__", "up"}};
 
 SampleList samples_of(const LateSamples& late, TimestampMs min_time, TimestampMs max_time) {
-  std::vector<TimestampMs> times;
-  std::vector<double> values;
+  TimeColumn times;
+  ValueColumn values;
   late.copy_to(min_time, max_time, times, values);
   SampleList list;
   for (std::size_t i = 0; i < times.size(); ++i) list.emplace_back(times[i], bits(values[i]));
@@ -142,8 +142,8 @@ TEST_F(LateSamplesTest, OfTwoDaysGoToTwoDays) {
 
 TEST_F(LateSamplesTest, InAnyOrderWithinABatch) {
   const SeriesRef ref = store_->series(kUp).value();
-  const std::vector<TimestampMs> times{kStart + 3000, kStart + 1000, kStart + 2000, kStart + 4000};
-  const std::vector<double> values{3, 1, 2, 4};
+  const TimeColumn times{kStart + 3000, kStart + 1000, kStart + 2000, kStart + 4000};
+  const ValueColumn values{3, 1, 2, 4};
   const std::vector<SeriesRef> refs(4, ref);
   EXPECT_EQ(store_->append({refs, values, times}).value().stored, 4u);
   EXPECT_EQ(

@@ -30,7 +30,7 @@ class MergeTest : public StoreTest {
     std::vector<SeriesRef> refs;
     for (int i = first; i < end; ++i) refs.push_back(store_->series(labels_of(i)).value());
     for (TimestampMs t = from; t < to; t += kStep) {
-      std::vector<double> values;
+      ValueColumn values;
       for (int i = first; i < end; ++i) values.push_back(value_of(i, t));
       const auto report = store_->append({refs, values, {&t, 1}});
       ASSERT_TRUE(report.ok()) << report.error().message;
@@ -147,8 +147,8 @@ TEST_F(MergeTest, OverlappingChunksGiveEachTimeOnceAndTheFirstStoredValue) {
   for (const auto& [key, chunk] : small) {
     ChunkKey parsed;
     ASSERT_TRUE(parse_chunk_key(key, parsed));
-    std::vector<TimestampMs> times;
-    std::vector<double> values;
+    TimeColumn times;
+    ValueColumn values;
     ASSERT_TRUE(decode_chunk(chunk, parsed.start, times, values).ok());
     for (double& v : values) v = 1e9;
     others[key] = encode_chunk(times, values);
@@ -178,8 +178,8 @@ TEST_F(MergeTest, VeryLongDaysAreSeveralChunks) {
   constexpr int kSamples = 86'400;
   for (int at = 0; at < kSamples; at += 400) {
     std::vector<SeriesRef> refs(400, ref);
-    std::vector<TimestampMs> times;
-    std::vector<double> values;
+    TimeColumn times;
+    ValueColumn values;
     for (int i = at; i < at + 400; ++i) {
       times.push_back(kDay + i * 1000LL);
       values.push_back(static_cast<double>(random_() % 1000));
