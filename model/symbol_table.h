@@ -1,11 +1,13 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
-#include <deque>
-#include <string>
+#include <functional>
+#include <memory>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
+
+#include "model/hash_index.h"
 
 namespace pipit {
 
@@ -22,23 +24,39 @@ class SymbolTable {
   SymbolTable& operator=(const SymbolTable&) = delete;
 
   SymbolId intern(std::string_view text) {
-    auto found = ids_.find(text);
-    if (found != ids_.end()) return found->second;
-    const auto& stored = strings_.emplace_back(text);
-    auto id = static_cast<SymbolId>(strings_.size() - 1);
-    ids_.emplace(std::string_view(stored), id);
-    bytes_ += stored.size() + 64;
+    const auto next = static_cast<SymbolId>(texts_.size());
+    const SymbolId id = ids_.find_or_put(std::hash<std::string_view>()(text), next,
+                                         [&](std::uint32_t at) { return texts_[at] == text; });
+    if (id == next) texts_.push_back(store(text));
     return id;
   }
-  std::string_view text(SymbolId id) const { return strings_[id]; }
-  std::size_t size() const { return strings_.size(); }
+  std::string_view text(SymbolId id) const { return texts_[id]; }
+  std::size_t size() const { return texts_.size(); }
   /// Roughly what the table holds in RAM, for a query's memory budget.
-  std::size_t bytes() const { return bytes_; }
+  std::size_t bytes() const { return bytes_ + texts_.capacity() * sizeof(texts_[0]) + ids_.bytes(); }
 
  private:
-  std::deque<std::string> strings_;
-  std::unordered_map<std::string_view, SymbolId> ids_;
-  std::size_t bytes_ = 0;
+  std::string_view store(std::string_view text) {
+    if (text.size() > spare_) {
+      // A query of few texts has few, and one of many is not in many pieces.
+      spare_ = std::max(text.size(), std::clamp<std::size_t>(bytes_, 256, 64 << 10));
+      pieces_.push_back(std::make_unique_for_overwrite<char[]>(spare_));
+      free_ = pieces_.back().get();
+      bytes_ += spare_;
+    }
+    char* stored = free_;
+    std::copy(text.begin(), text.end(), stored);
+    free_ += text.size();
+    spare_ -= text.size();
+    return {stored, text.size()};
+  }
+
+  std::vector<std::string_view> texts_;
+  HashIndex ids_;
+  std::vector<std::unique_ptr<char[]>> pieces_;  ///< that the texts stand in
+  char* free_ = nullptr;                         ///< in the last of them
+  std::size_t spare_ = 0;                        ///< bytes from there
+  std::size_t bytes_ = 0;                        ///< of all of them
 };
 
 struct LabelPair {

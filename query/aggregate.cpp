@@ -5,6 +5,7 @@
 
 #include "query/compensated_sum.h"
 #include "query/grouping.h"
+#include "query/label_table.h"
 
 namespace pipit {
 namespace {
@@ -94,13 +95,13 @@ class StreamingAggregate : public Operator {
   }
 
   bool add(const Block& block, std::size_t row) {
-    LabelSet key = grouping_.key(block.labels(row).labels);
+    const LabelSet& key = grouping_.key(block.labels(row).labels);
     auto [group, is_new] = groups_.find_or_add(key);
     if (is_new) {
       if (!held_.add(steps_ * (sizeof(State) + sizeof(double) - 1) / sizeof(double), group_bytes(key, block.words()))) {
         return false;
       }
-      group->labels.labels = std::move(key);
+      group->labels.labels = key;
       group->cells.resize(steps_);
       group->mask.resize(block.words());
     }
@@ -115,8 +116,8 @@ class StreamingAggregate : public Operator {
 
   bool emit(Block& out) {
     out.reset(steps_);
-    for (; at_ < groups_.groups().size() && !out.full(); ++at_) {
-      auto& group = groups_.groups()[at_];
+    for (; at_ < groups_.values().size() && !out.full(); ++at_) {
+      auto& group = groups_.values()[at_];
       auto row = out.add_row(std::move(group.labels.labels), group.labels.drop_name);
       double* values = out.values(row);
       mask_for_each(group.mask.data(), group.mask.size(), [&](std::size_t i) { values[i] = group.cells[i].value(); });
@@ -131,7 +132,7 @@ class StreamingAggregate : public Operator {
   OperatorPtr input_;
   std::size_t steps_;
   HeldCells held_;
-  GroupTable<Group> groups_;
+  LabelTable<Group> groups_;
   bool read_ = false;
   std::size_t at_ = 0;
 };

@@ -7,6 +7,7 @@
 #include "query/aggregate.h"
 #include "query/grouping.h"
 #include "query/instant_functions.h"
+#include "query/label_table.h"
 #include "query/row_store.h"
 
 namespace pipit {
@@ -55,7 +56,7 @@ class SelectingAggregate : public Operator {
   }
 
   void add(const Block& block, std::size_t row) {
-    const LabelSet key = grouping_.key(block.labels(row).labels);
+    const LabelSet& key = grouping_.key(block.labels(row).labels);
     auto [group, is_new] = groups_.find_or_add(key);
     if (is_new) {
       const std::size_t bytes = sizeof(Group) + kTableEntryBytes + bytes_of(key);
@@ -92,7 +93,7 @@ class SelectingAggregate : public Operator {
   /// A single step gives its samples best first, group by group; several give each series its row.
   bool collect() {
     std::vector<std::size_t> row_of(series_.size(), kNoRow);
-    for (auto& group : groups_.groups()) {
+    for (auto& group : groups_.values()) {
       for (std::size_t i = 0; i < steps_; ++i) {
         auto& heap = group.heaps[i];
         if (!heap.empty() && !context_.check()) return false;
@@ -125,7 +126,7 @@ class SelectingAggregate : public Operator {
   std::size_t steps_;
   HeldCells held_;
   std::vector<std::uint64_t> k_;
-  GroupTable<Group> groups_;
+  LabelTable<Group> groups_;
   std::vector<RowLabels> series_;
   std::optional<RowStore> store_;
   RowStoreReader reader_;

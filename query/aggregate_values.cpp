@@ -8,6 +8,7 @@
 #include "query/classic_histogram.h"
 #include "query/grouping.h"
 #include "query/instant_functions.h"
+#include "query/label_table.h"
 #include "query/order_statistics.h"
 #include "query/row_store.h"
 
@@ -34,8 +35,8 @@ class QuantileAggregate : public Operator {
       if (context_.failed()) return false;
     }
     out.reset(steps_);
-    for (; at_ < groups_.groups().size() && !out.full(); ++at_) {
-      if (!emit(groups_.groups()[at_], out)) return false;
+    for (; at_ < groups_.values().size() && !out.full(); ++at_) {
+      if (!emit(groups_.values()[at_], out)) return false;
     }
     return !out.empty();
   }
@@ -47,12 +48,12 @@ class QuantileAggregate : public Operator {
   };
 
   void add(const Block& block, std::size_t row) {
-    LabelSet key = grouping_.key(block.labels(row).labels);
+    const LabelSet& key = grouping_.key(block.labels(row).labels);
     auto [group, is_new] = groups_.find_or_add(key);
     if (is_new) {
       const std::size_t bytes = sizeof(Group) + kTableEntryBytes + 2 * bytes_of(key);
       if (!held_.add_bytes(bytes + steps_ * sizeof(group->samples[0]))) return;
-      group->labels.labels = std::move(key);
+      group->labels.labels = key;
       group->samples.resize(steps_);
     }
     group->labels.drop_name = group->labels.drop_name || block.labels(row).drop_name;
@@ -61,15 +62,14 @@ class QuantileAggregate : public Operator {
                   [&](std::size_t i) { group->samples[i].push_back(block.values(row)[i]); });
   }
 
-  /// False when the query is over: to sort what a step has can take long.
+  /// False when the query is over: to divide what a step has can take long.
   bool emit(Group& group, Block& out) {
     auto row = out.add_row(std::move(group.labels.labels), group.labels.drop_name);
     for (std::size_t i = 0; i < steps_; ++i) {
       auto& samples = group.samples[i];
       if (samples.empty()) continue;
       if (!context_.check()) return false;
-      std::sort(samples.begin(), samples.end(), less_nan_first);
-      out.set(row, i, quantile_of_sorted(q_.at(i), samples));
+      out.set(row, i, quantile_of_unsorted(q_.at(i), samples));
     }
     return true;
   }
@@ -80,7 +80,7 @@ class QuantileAggregate : public Operator {
   ScalarColumn q_;
   std::size_t steps_;
   HeldCells held_;
-  GroupTable<Group> groups_;
+  LabelTable<Group> groups_;
   bool read_ = false;
   std::size_t at_ = 0;
 };
@@ -116,13 +116,14 @@ class CountValues : public Operator {
     mask_for_each(block.mask(row), block.words(), [&](std::size_t i) {
       if (!ok) return;
       set_label(key, label_, text_of(block.values(row)[i]), context_.symbols());
-      auto [place, is_new] = places_.try_emplace(key, store_.size());
+      auto [place, is_new] = places_.find_or_add(key);
       if (is_new) {
+        *place = store_.size();
         ok = held_.add_bytes(bytes_of(key) + kTableEntryBytes) &&
              store_.add_empty({key, block.labels(row).drop_name}) != nullptr;
         if (!ok) return;
       }
-      auto& counts = store_.rows()[place->second];
+      auto& counts = store_.rows()[*place];
       counts.values[i] += 1;
       mask_set(counts.mask.data(), i);
     });
@@ -146,7 +147,7 @@ class CountValues : public Operator {
   SymbolId label_;
   HeldCells held_;
   RowStore store_;
-  std::unordered_map<LabelSet, std::size_t, LabelSetHash> places_;
+  LabelTable<std::size_t> places_;
   std::unordered_map<std::uint64_t, SymbolId> texts_;
   RowStoreReader reader_;
   bool read_ = false;

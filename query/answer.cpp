@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <unordered_map>
+#include <unordered_set>
 
 #include "query/interruptible_sort.h"
 #include "query/label_set.h"
@@ -21,9 +21,9 @@ LabelSet final_labels(const QueryContext& context, RowLabels row) {
 }
 
 /// Puts `more` between the points of `series`; false when both have a point at the same time.
-bool unite(ResultSeries& series, const ResultSeries& more) {
+bool put_between(ResultSeries& series, const ResultSeries& more) {
   Times times;
-  std::vector<double> values;
+  CellVector values(series.values.get_allocator());
   std::size_t i = 0;
   std::size_t j = 0;
   while (i < series.values.size() || j < more.values.size()) {
@@ -37,40 +37,75 @@ bool unite(ResultSeries& series, const ResultSeries& more) {
   return true;
 }
 
-/// Collects series and unites those with equal labels.
+/// Collects series.
 class SeriesCollector {
  public:
-  SeriesCollector(QueryContext& context, QueryResult& result) : context_(context), result_(result) {}
+  SeriesCollector(QueryContext& context, QueryResult& result) : context_(context), result_(result) {
+    result.cells = std::make_shared<CellArena>();
+  }
+
+  /// None, which grow where the answer's are.
+  CellVector cells() const { return CellVector(result_.cells.get()); }
 
   /// False when the query has failed.
   bool add(ResultSeries series) {
     // The answer outlives the query: its samples are never released.
-    std::size_t bytes = sizeof(ResultSeries) + kTableEntryBytes + 2 * bytes_of(series.labels);
+    std::size_t bytes = sizeof(ResultSeries) + bytes_of(series.labels);
     if (series.times.use_count() == 1) bytes += series.times->size() * sizeof(TimestampMs);
     if (!context_.hold(series.values.size(), bytes)) return false;
-    auto [place, is_new] = places_.try_emplace(series.labels, result_.series.size());
-    if (is_new) {
-      result_.series.push_back(std::move(series));
-      return true;
-    }
-    if (unite(result_.series[place->second], series)) return true;
-    context_.fail(execution_error(kSameLabelset));
-    return false;
+    result_.series.push_back(std::move(series));
+    return true;
   }
 
-  void sort_by_labels() {
+  /// Sorts the series by their labels and unites those with equal ones.
+  void sort_and_unite() {
     const auto begin = std::chrono::steady_clock::now();
     const auto less = [this](const ResultSeries& a, const ResultSeries& b) {
       return labels_less(a.labels, b.labels, context_.symbols());
     };
-    sort_interruptibly(result_.series.begin(), result_.series.end(), less, [this] { return context_.check(); });
+    auto& all = result_.series;
+    if (!sort_interruptibly(all.begin(), all.end(), less, [this] { return context_.check(); })) return;
+    std::size_t kept = 0;
+    for (std::size_t i = 1; i < all.size(); ++i) {
+      if (all[i].labels != all[kept].labels) {
+        if (++kept != i) all[kept] = std::move(all[i]);
+      } else if (!unite_or_fail(all[kept], all[i])) {
+        return;
+      }
+    }
+    if (!all.empty()) all.resize(kept + 1);
     result_.stats.sort = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   }
 
+  /// Unites series with equal labels where the first of them stands.
+  void unite() {
+    auto& all = result_.series;
+    const auto hash = [&all](std::size_t i) { return LabelSetHash()(all[i].labels); };
+    const auto equal = [&all](std::size_t i, std::size_t j) { return all[i].labels == all[j].labels; };
+    if (!context_.hold(0, all.size() * kTableEntryBytes)) return;
+    std::unordered_set<std::size_t, decltype(hash), decltype(equal)> seen(all.size(), hash, equal);
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (kept != i) all[kept] = std::move(all[i]);
+      const auto [first, is_new] = seen.insert(kept);
+      if (is_new) {
+        ++kept;
+      } else if (!unite_or_fail(all[*first], all[kept])) {
+        return;
+      }
+    }
+    all.resize(kept);
+  }
+
  private:
+  bool unite_or_fail(ResultSeries& series, const ResultSeries& more) {
+    if (put_between(series, more)) return true;
+    context_.fail(execution_error(kSameLabelset));
+    return false;
+  }
+
   QueryContext& context_;
   QueryResult& result_;
-  std::unordered_map<LabelSet, std::size_t, LabelSetHash> places_;
 };
 
 std::shared_ptr<const Times> all_times(const StepGrid& grid) {
@@ -86,7 +121,7 @@ void collect_rows(QueryContext& context, Operator& root, const StepGrid& grid, S
     for (std::size_t row = 0; row < block.rows(); ++row) {
       std::size_t points = mask_count(block.mask(row), block.words());
       if (points == 0) continue;
-      ResultSeries series{final_labels(context, std::move(block.labels(row))), shared_times, {}};
+      ResultSeries series{final_labels(context, std::move(block.labels(row))), shared_times, collector.cells()};
       const double* values = block.values(row);
       if (points == grid.count) {
         series.values.assign(values, values + points);
@@ -111,13 +146,14 @@ void collect_vector(QueryContext& context, Operator& root, const StepGrid& grid,
   result.type = ResultType::vector;
   SeriesCollector collector(context, result);
   collect_rows(context, root, grid, collector);
+  collector.unite();
 }
 
 void collect_matrix(QueryContext& context, Operator& root, const StepGrid& grid, QueryResult& result) {
   result.type = ResultType::matrix;
   SeriesCollector collector(context, result);
   collect_rows(context, root, grid, collector);
-  collector.sort_by_labels();
+  collector.sort_and_unite();
 }
 
 void collect_samples(QueryContext& context, SampleStream& stream, QueryResult& result) {
@@ -126,13 +162,11 @@ void collect_samples(QueryContext& context, SampleStream& stream, QueryResult& r
   while (context.check() && stream.next()) {
     if (stream.times().empty()) continue;
     auto times = std::make_shared<const Times>(stream.times().begin(), stream.times().end());
-    if (!collector.add({final_labels(context, stream.labels()),
-                        std::move(times),
-                        {stream.values().begin(), stream.values().end()}})) {
-      return;
-    }
+    ResultSeries series{final_labels(context, stream.labels()), std::move(times), collector.cells()};
+    series.values.assign(stream.values().begin(), stream.values().end());
+    if (!collector.add(std::move(series))) return;
   }
-  collector.sort_by_labels();
+  collector.sort_and_unite();
 }
 
 void collect_scalar(const ScalarColumn& scalar, const StepGrid& grid, QueryResult& result) {

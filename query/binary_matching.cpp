@@ -2,6 +2,7 @@
 
 #include "query/binary.h"
 #include "query/grouping.h"
+#include "query/label_table.h"
 #include "query/row_store.h"
 
 namespace pipit {
@@ -26,6 +27,7 @@ class VectorBinary : public Operator {
         one_(swapped_ ? std::move(left) : std::move(right)),
         steps_(grid.count),
         words_(mask_words(grid.count)),
+        common_(words_, 0),
         ambiguous_(words_, 0),
         held_(context),
         store_(context, grid.count),
@@ -61,7 +63,7 @@ class VectorBinary : public Operator {
 
   bool add_to_group(std::size_t index) {
     const auto& row = store_.rows()[index];
-    const LabelSet key = key_of_.key(row.labels.labels);
+    const LabelSet& key = key_of_.key(row.labels.labels);
     auto [group, is_new] = groups_.find_or_add(key);
     if (is_new) {
       const std::size_t bytes = sizeof(Group) + kTableEntryBytes + bytes_of(key);
@@ -82,8 +84,8 @@ class VectorBinary : public Operator {
     }
     for (std::size_t row = 0; row < many_block_.rows() && !context_.failed(); ++row) {
       const MaskWord* mask = many_block_.mask(row);
-      auto met = common(ambiguous_.data(), mask);
-      if (mask_any(met.data(), words_)) return fail_as_ambiguous(met);
+      find_common(ambiguous_.data(), mask);
+      if (mask_any(common_.data(), words_)) return fail_as_ambiguous(common_);
       Group* group = groups_.find(key_of_.key(many_block_.labels(row).labels));
       if (group != nullptr) match(row, *group, out);
       if (matching_.fill_right) fill_one(row, group, out);
@@ -102,9 +104,9 @@ class VectorBinary : public Operator {
     for (std::size_t w = 0; w < words_; ++w) group.matched[w] |= mask[w];
     for (std::size_t index : group.rows) {
       const auto& one = store_.rows()[index];
-      auto both = common(mask, one.mask.data());
-      if (!mask_any(both.data(), words_)) continue;
-      emit(many_block_.labels(row), many_block_.values(row), one.labels.labels, one.values.data(), both, out);
+      find_common(mask, one.mask.data());
+      if (!mask_any(common_.data(), words_)) continue;
+      emit(many_block_.labels(row), many_block_.values(row), one.labels.labels, one.values.data(), common_, out);
     }
   }
 
@@ -124,7 +126,7 @@ class VectorBinary : public Operator {
     std::vector<double> filled(steps_, *matching_.fill_left);
     for (std::size_t index : group.rows) {
       const auto& one = store_.rows()[index];
-      std::vector<MaskWord> alone = one.mask;
+      std::vector<MaskWord> alone(one.mask.begin(), one.mask.end());
       for (std::size_t w = 0; w < words_; ++w) alone[w] &= ~group.matched[w];
       if (!mask_any(alone.data(), words_)) continue;
       RowLabels labels{key_of_.key(one.labels.labels), false};
@@ -135,8 +137,8 @@ class VectorBinary : public Operator {
   void finish(Block& out) {
     if (!matching_.fill_left) return;
     if (mask_any(ambiguous_.data(), words_)) return fail_as_ambiguous(ambiguous_);
-    for (; filled_groups_ < groups_.groups().size() && !out.full() && context_.check(); ++filled_groups_) {
-      fill_many(groups_.groups()[filled_groups_], out);
+    for (; filled_groups_ < groups_.values().size() && !out.full() && context_.check(); ++filled_groups_) {
+      fill_many(groups_.values()[filled_groups_], out);
     }
   }
 
@@ -154,14 +156,17 @@ class VectorBinary : public Operator {
 
   /// Watches that grouping labels keep the many side's series apart.
   bool admit(const LabelSet& labels, const std::vector<MaskWord>& mask) {
-    auto [entry, is_new] = admitted_.try_emplace(labels, mask);
-    if (is_new) return held_.add_bytes(bytes_of(labels) + kTableEntryBytes + words_ * sizeof(MaskWord));
+    auto [admitted, is_new] = admitted_.find_or_add(labels);
+    if (is_new) {
+      *admitted = mask;
+      return held_.add_bytes(bytes_of(labels) + kTableEntryBytes + words_ * sizeof(MaskWord));
+    }
     for (std::size_t w = 0; w < words_; ++w) {
-      if ((entry->second[w] & mask[w]) != 0) {
+      if (((*admitted)[w] & mask[w]) != 0) {
         context_.fail(execution_error("multiple matches for labels: grouping labels must ensure unique matches"));
         return false;
       }
-      entry->second[w] |= mask[w];
+      (*admitted)[w] |= mask[w];
     }
     return true;
   }
@@ -179,17 +184,16 @@ class VectorBinary : public Operator {
     return labels;
   }
 
-  std::vector<MaskWord> common(const MaskWord* a, const MaskWord* b) const {
-    std::vector<MaskWord> both(words_);
-    for (std::size_t w = 0; w < words_; ++w) both[w] = a[w] & b[w];
-    return both;
+  /// Sets common_.
+  void find_common(const MaskWord* a, const MaskWord* b) {
+    for (std::size_t w = 0; w < words_; ++w) common_[w] = a[w] & b[w];
   }
 
   /// Names two series of one match group that have a sample at the first of `steps`.
   void fail_as_ambiguous(const std::vector<MaskWord>& steps) {
     std::size_t step = 0;
     while (!mask_get(steps.data(), step)) ++step;
-    for (const auto& group : groups_.groups()) {
+    for (const auto& group : groups_.values()) {
       const RowStore::Row* first = nullptr;
       for (std::size_t index : group.rows) {
         const auto& row = store_.rows()[index];
@@ -200,7 +204,7 @@ class VectorBinary : public Operator {
     }
   }
 
-  Error ambiguity_error(LabelSet a, LabelSet b) const {
+  Error ambiguity_error(LabelSet a, LabelSet b) {
     const auto& symbols = context_.symbols();
     if (labels_less(b, a, symbols)) std::swap(a, b);
     return execution_error("found duplicate series for the match group " + labels_text(key_of_.key(a), symbols) +
@@ -219,12 +223,13 @@ class VectorBinary : public Operator {
   OperatorPtr one_;
   std::size_t steps_;
   std::size_t words_;
+  std::vector<MaskWord> common_;     ///< see find_common
   std::vector<MaskWord> ambiguous_;  ///< steps at which a match group has two samples on the one side
   HeldCells held_;                   ///< by the tables
   RowStore store_;
-  GroupTable<Group> groups_;
+  LabelTable<Group> groups_;
   std::vector<SymbolId> include_;
-  std::unordered_map<LabelSet, std::vector<MaskWord>, LabelSetHash> admitted_;
+  LabelTable<std::vector<MaskWord>> admitted_;
   Block many_block_;
   bool many_done_ = false;
   std::size_t filled_groups_ = 0;

@@ -1,5 +1,6 @@
 #include "query/binary.h"
 #include "query/grouping.h"
+#include "query/label_table.h"
 
 namespace pipit {
 namespace {
@@ -11,22 +12,21 @@ class Presence {
 
   /// False when the query's limit is reached.
   bool add(const LabelSet& key, const MaskWord* mask, std::size_t words) {
-    auto [entry, is_new] = masks_.try_emplace(key);
+    auto [present, is_new] = masks_.find_or_add(key);
     if (is_new && !held_.add_bytes(bytes_of(key) + kTableEntryBytes + words * sizeof(MaskWord))) return false;
-    auto& present = entry->second;
-    present.resize(words);
-    for (std::size_t w = 0; w < words; ++w) present[w] |= mask[w];
+    present->resize(words);
+    for (std::size_t w = 0; w < words; ++w) (*present)[w] |= mask[w];
     return true;
   }
   /// Null when the side has none at all.
   const MaskWord* find(const LabelSet& key) const {
-    auto found = masks_.find(key);
-    return found == masks_.end() ? nullptr : found->second.data();
+    const auto* found = masks_.find(key);
+    return found == nullptr ? nullptr : found->data();
   }
 
  private:
   HeldCells held_;
-  std::unordered_map<LabelSet, std::vector<MaskWord>, LabelSetHash> masks_;
+  LabelTable<std::vector<MaskWord>> masks_;
 };
 
 /// `and`, `unless`: reads the right side's presence, then lets the left side through it.

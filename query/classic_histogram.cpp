@@ -10,6 +10,7 @@
 #include "model/duration.h"
 #include "model/number.h"
 #include "query/label_set.h"
+#include "query/label_table.h"
 #include "query/row_store.h"
 
 namespace pipit {
@@ -155,7 +156,7 @@ class HistogramOperator : public Operator {
   };
 
   bool read_all(Block& block) {
-    std::unordered_map<LabelSet, std::size_t, LabelSetHash> places;
+    LabelTable<std::size_t> places;
     while (input_->next(block)) {
       if (!store_) store_.emplace(context_, block.steps());
       for (std::size_t row = 0; row < block.rows(); ++row) {
@@ -167,13 +168,14 @@ class HistogramOperator : public Operator {
           continue;
         }
         remove_label(labels, le_);
-        auto [place, is_new] = places.try_emplace(labels, histograms_.size());
+        auto [place, is_new] = places.find_or_add(labels);
         std::size_t bytes = sizeof(Histogram::buckets[0]);
         if (is_new) {
+          *place = histograms_.size();
           bytes += sizeof(Histogram) + kTableEntryBytes + 2 * bytes_of(labels);
           histograms_.push_back({std::move(labels), {}});
         }
-        histograms_[place->second].buckets.emplace_back(*upper_bound, store_->size());
+        histograms_[*place].buckets.emplace_back(*upper_bound, store_->size());
         if (!held_.add_bytes(bytes) || !store_->add(block, row)) return false;
       }
     }

@@ -10,6 +10,7 @@
 #include "model/sample.h"
 #include "model/symbol_table.h"
 #include "query/ast.h"
+#include "query/cell_arena.h"
 #include "storage/queryable.h"
 
 namespace pipit {
@@ -50,7 +51,7 @@ struct ResultSeries {
   LabelSet labels;
   /// Shared by all series that have a point at every step, else the series' own. values.size() == times->size().
   std::shared_ptr<const std::vector<TimestampMs>> times;
-  std::vector<double> values;
+  CellVector values;
 };
 
 /// What a query cost. Times in seconds; each but `queue` and `total` is a part of `evaluate`.
@@ -72,6 +73,7 @@ enum class ResultType { scalar, string, vector, matrix };
 struct QueryResult {
   ResultType type = ResultType::vector;
   std::shared_ptr<const SymbolTable> symbols;
+  std::shared_ptr<CellArena> cells;  ///< which the series' values may be in; null when they aren't
   std::vector<ResultSeries> series;
   std::string text;
   TimestampMs string_time = 0;

@@ -4,14 +4,14 @@
 
 namespace pipit {
 
-LabelSet Grouping::key(const LabelSet& labels) const {
-  LabelSet key;
+const LabelSet& Grouping::key(const LabelSet& labels) {
+  key_.clear();
   for (const auto& label : labels) {
     bool named = std::find(names_.begin(), names_.end(), label.name) != names_.end();
     bool keep = without_ ? !named && !context_.is_metadata_label(label.name) : named;
-    if (keep) key.push_back(label);
+    if (keep) key_.push_back(label);
   }
-  return key;
+  return key_;
 }
 
 }  // namespace pipit

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <unordered_map>
-
 #include "query/ast.h"
 #include "query/label_set.h"
 #include "query/query_context.h"
@@ -16,7 +14,8 @@ class Grouping {
       : Grouping(context, aggregate.grouping, aggregate.without) {}
   Grouping(QueryContext& context, const VectorMatching& matching) : Grouping(context, matching.labels, !matching.on) {}
 
-  LabelSet key(const LabelSet& labels) const;
+  /// Good until the next call.
+  const LabelSet& key(const LabelSet& labels);
 
  private:
   Grouping(QueryContext& context, std::span<const std::string> names, bool without)
@@ -25,28 +24,7 @@ class Grouping {
   QueryContext& context_;
   std::vector<SymbolId> names_;
   bool without_;
-};
-
-/// Groups in the order of their first series.
-template <class Group>
-class GroupTable {
- public:
-  /// The group with these labels, and whether it is new.
-  std::pair<Group*, bool> find_or_add(const LabelSet& key) {
-    auto [place, is_new] = places_.try_emplace(key, groups_.size());
-    if (is_new) groups_.emplace_back();
-    return {&groups_[place->second], is_new};
-  }
-  /// Null when there is none.
-  Group* find(const LabelSet& key) {
-    auto place = places_.find(key);
-    return place == places_.end() ? nullptr : &groups_[place->second];
-  }
-  std::vector<Group>& groups() { return groups_; }
-
- private:
-  std::unordered_map<LabelSet, std::size_t, LabelSetHash> places_;
-  std::vector<Group> groups_;
+  LabelSet key_;
 };
 
 }  // namespace pipit

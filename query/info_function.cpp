@@ -5,6 +5,7 @@
 
 #include "model/labels.h"
 #include "query/label_set.h"
+#include "query/label_table.h"
 #include "query/row_store.h"
 #include "query/selector.h"
 
@@ -81,9 +82,9 @@ class Info : public Operator {
     while (series->next(block)) {
       for (std::size_t row = 0; row < block.rows(); ++row) {
         const auto& labels = block.labels(row).labels;
-        LabelSet identity = identity_of(labels);
+        const LabelSet identity = identity_of(labels);
         const std::size_t bytes = bytes_of(identity) + 2 * kTableEntryBytes + sizeof(Identity) + sizeof(Sources);
-        identities_[std::move(identity)][get_label(labels, context_.name_id())].push_back(info_.size());
+        (*identities_.find_or_add(identity).first)[get_label(labels, context_.name_id())].push_back(info_.size());
         if (!held_.add_bytes(bytes) || !info_.add(block, row)) return;
       }
     }
@@ -97,15 +98,15 @@ class Info : public Operator {
 
   void enrich(const Block& base, std::size_t row, Block& out) {
     const auto& labels = base.labels(row);
-    auto identity = identities_.find(identity_of(labels.labels));
+    const Identity* identity = identities_.find(identity_of(labels.labels));
     bool has_identity = std::any_of(identity_.begin(), identity_.end(),
                                     [&](SymbolId name) { return get_label(labels.labels, name) != 0; });
     bool pass = is_info_series(labels.labels);
-    bool unmatched = identity == identities_.end() || !has_identity;
+    bool unmatched = identity == nullptr || !has_identity;
     std::map<Sources, std::size_t> rows;
     mask_for_each(base.mask(row), base.words(), [&](std::size_t i) {
       Sources sources;
-      if (!pass && !unmatched) sources = sources_at(identity->second, i);
+      if (!pass && !unmatched) sources = sources_at(*identity, i);
       if (context_.failed() || (!pass && sources.empty() && needs_match_)) return;
       auto [place, is_new] = rows.try_emplace(sources, out.rows());
       if (is_new) out.add_row(enriched(labels.labels, sources), labels.drop_name);
@@ -169,7 +170,7 @@ class Info : public Operator {
   bool needs_match_ = false;           ///< samples without an info series go
   HeldCells held_;                     ///< beside the store
   RowStore info_;
-  std::unordered_map<LabelSet, Identity, LabelSetHash> identities_;
+  LabelTable<Identity> identities_;
   Block base_block_;
   std::size_t base_row_ = 0;
   bool read_ = false;

@@ -20,7 +20,7 @@ inline std::size_t bytes_of(const LabelSet& labels) {
   constexpr std::size_t kAllocation = 16;
   return sizeof(LabelSet) + kAllocation + labels.size() * sizeof(LabelPair);
 }
-inline constexpr std::size_t kTableEntryBytes = 48;
+inline constexpr std::size_t kTableEntryBytes = 16;
 
 /// The value's id, 0 ("") when there is no such label.
 SymbolId get_label(const LabelSet& labels, SymbolId name);

@@ -7,13 +7,13 @@ namespace pipit {
 
 bool RowStore::add(const Block& block, std::size_t row) {
   rows_.push_back({block.labels(row),
-                   {block.values(row), block.values(row) + steps_},
-                   {block.mask(row), block.mask(row) + words_}});
+                   {block.values(row), block.values(row) + steps_, cells_.get()},
+                   {block.mask(row), block.mask(row) + words_, cells_.get()}});
   return hold(rows_.back());
 }
 
 RowStore::Row* RowStore::add_empty(RowLabels labels) {
-  rows_.push_back({std::move(labels), std::vector<double>(steps_, 0.0), std::vector<MaskWord>(words_, 0)});
+  rows_.push_back({std::move(labels), {steps_, 0.0, cells_.get()}, {words_, 0, cells_.get()}});
   return hold(rows_.back()) ? &rows_.back() : nullptr;
 }
 
@@ -34,14 +34,17 @@ bool RowStoreReader::next(RowStore& store, Block& out) {
 }
 
 bool DuplicateGuard::admit(const LabelSet& labels, const MaskWord* mask, std::size_t words) {
-  auto [entry, is_new] = seen_.try_emplace(labels, mask, mask + words);
-  if (is_new) return held_.add_bytes(bytes_of(labels) + kTableEntryBytes + words * sizeof(MaskWord));
+  auto [seen, is_new] = seen_.find_or_add(labels);
+  if (is_new) {
+    seen->assign(mask, mask + words);
+    return held_.add_bytes(bytes_of(labels) + kTableEntryBytes + words * sizeof(MaskWord));
+  }
   for (std::size_t w = 0; w < words; ++w) {
-    if ((entry->second[w] & mask[w]) != 0) {
+    if (((*seen)[w] & mask[w]) != 0) {
       context_.fail(execution_error(kSameLabelset));
       return false;
     }
-    entry->second[w] |= mask[w];
+    (*seen)[w] |= mask[w];
   }
   return true;
 }
@@ -59,15 +62,16 @@ class MergeEqualRows : public Operator {
 
  private:
   bool read_all(Block& block) {
-    std::unordered_map<LabelSet, std::size_t, LabelSetHash> places;
+    LabelTable<std::size_t> places;
     HeldCells held(context_);
     while (input_->next(block)) {
       if (!store_) store_.emplace(context_, block.steps());
       for (std::size_t row = 0; row < block.rows(); ++row) {
         if (!mask_any(block.mask(row), block.words())) continue;  // its drop_name must not count
-        auto [place, is_new] = places.try_emplace(block.labels(row).labels, store_->size());
-        if (is_new && !held.add_bytes(bytes_of(place->first) + kTableEntryBytes)) return false;
-        if (is_new ? !store_->add(block, row) : !unite(store_->rows()[place->second], block, row)) return false;
+        auto [place, is_new] = places.find_or_add(block.labels(row).labels);
+        if (is_new) *place = store_->size();
+        if (is_new && !held.add_bytes(bytes_of(block.labels(row).labels) + kTableEntryBytes)) return false;
+        if (is_new ? !store_->add(block, row) : !unite(store_->rows()[*place], block, row)) return false;
       }
     }
     return store_.has_value() && !context_.failed();

@@ -1,25 +1,27 @@
 #pragma once
 
 #include <cstddef>
-#include <unordered_map>
+#include <memory>
 #include <vector>
 
 #include "query/block.h"
+#include "query/cell_arena.h"
 #include "query/label_set.h"
+#include "query/label_table.h"
 #include "query/operator.h"
 #include "query/query_context.h"
 
 namespace pipit {
 
-/// Rows that an operator must keep, one allocation a row, counted against the query's limit.
+/// Rows that an operator must keep, counted against the query's limit.
 class RowStore {
  public:
   RowStore(QueryContext& context, std::size_t steps) : steps_(steps), words_(mask_words(steps)), held_(context) {}
 
   struct Row {
     RowLabels labels;
-    std::vector<double> values;
-    std::vector<MaskWord> mask;
+    CellVector values;
+    std::pmr::vector<MaskWord> mask;
   };
 
   /// Copies a row of a block. False when the query's limit is reached.
@@ -37,6 +39,7 @@ class RowStore {
   std::size_t steps_;
   std::size_t words_;
   HeldCells held_;
+  std::unique_ptr<CellArena> cells_ = std::make_unique<CellArena>();  ///< where rows stay when the store is moved
   std::vector<Row> rows_;
 };
 
@@ -65,7 +68,7 @@ class DuplicateGuard {
  private:
   QueryContext& context_;
   HeldCells held_;
-  std::unordered_map<LabelSet, std::vector<MaskWord>, LabelSetHash> seen_;
+  LabelTable<std::vector<MaskWord>> seen_;
 };
 
 }  // namespace pipit

@@ -9,6 +9,22 @@
 namespace pipit {
 namespace {
 
+bool any_stale_marker(std::span<const double> values) {
+  return vectorized([ data = values.data(), size = values.size() ]() __attribute__((always_inline)) {
+    constexpr std::size_t kLanes = 64;
+    std::size_t s = 0;
+    for (; s + kLanes <= size; s += kLanes) {
+      std::int64_t markers = 0;
+      for (std::size_t k = 0; k < kLanes; ++k) markers += is_stale_nan(data[s + k]) ? 1 : 0;
+      if (markers != 0) return true;
+    }
+    for (; s < size; ++s) {
+      if (is_stale_nan(data[s])) return true;
+    }
+    return false;
+  });
+}
+
 /// The newest sample of each step's window, unless it is a stale marker.
 class NewestSamples : public RowFunction {
  public:
@@ -19,18 +35,39 @@ class NewestSamples : public RowFunction {
 
   Status compute(std::span<const TimestampMs> times, std::span<const double> values, RowOut out) override {
     windows_.assign(times, values);
-    for (std::size_t i = 0; i < windows_.steps(); ++i) {
-      if (windows_.lo[i] >= windows_.hi[i]) continue;
-      const std::uint32_t newest = windows_.hi[i] - 1;
-      if (is_stale_nan(values[newest])) continue;
-      out.set(i, value_ == SelectorValue::sample ? values[newest] : static_cast<double>(times[newest]) / 1000);
+    if (windows_.generation != generation_) find_newest();
+    if (mask_first(covered_.data(), covered_.size()) >= newest_.size()) return {};
+    std::copy(covered_.begin(), covered_.end(), out.mask);
+    for (std::size_t i = 0; i < newest_.size(); ++i) out.values[i] = values[newest_[i]];
+    if (any_stale_marker({out.values, newest_.size()})) {
+      for (std::size_t i = 0; i < newest_.size(); ++i) {
+        if (is_stale_nan(out.values[i])) mask_clear(out.mask, i);
+      }
+    }
+    if (value_ == SelectorValue::timestamp) {
+      for (std::size_t i = 0; i < newest_.size(); ++i) out.values[i] = static_cast<double>(times[newest_[i]]) / 1000;
     }
     return {};
   }
 
  private:
+  /// Where each step's newest sample is, and which steps have one; the others point at any.
+  void find_newest() {
+    generation_ = windows_.generation;
+    newest_.assign(windows_.steps(), 0);
+    covered_.assign(mask_words(windows_.steps()), 0);
+    for (std::size_t i = 0; i < windows_.steps(); ++i) {
+      if (windows_.lo[i] >= windows_.hi[i]) continue;
+      newest_[i] = windows_.hi[i] - 1;
+      mask_set(covered_.data(), i);
+    }
+  }
+
   Windows windows_;
   SelectorValue value_;
+  std::uint64_t generation_ = 0;
+  std::vector<std::uint32_t> newest_;
+  std::vector<MaskWord> covered_;
 };
 
 class RangeSelectorStream : public SampleStream {
@@ -79,22 +116,6 @@ class RangeSelectorStream : public SampleStream {
   RowLabels labels_;
   WithoutStaleMarkers samples_;
 };
-
-bool any_stale_marker(std::span<const double> values) {
-  return vectorized([ data = values.data(), size = values.size() ]() __attribute__((always_inline)) {
-    constexpr std::size_t kLanes = 64;
-    std::size_t s = 0;
-    for (; s + kLanes <= size; s += kLanes) {
-      std::int64_t markers = 0;
-      for (std::size_t k = 0; k < kLanes; ++k) markers += is_stale_nan(data[s + k]) ? 1 : 0;
-      if (markers != 0) return true;
-    }
-    for (; s < size; ++s) {
-      if (is_stale_nan(data[s])) return true;
-    }
-    return false;
-  });
-}
 
 }  // namespace
 

@@ -127,7 +127,7 @@ TEST(JsonWriter, WritesEachTypeOfResult) {
 /// Each value must read as append_api_float writes it, whatever the writer's short cuts.
 TEST(JsonWriter, WritesEveryValueAsTheModelDoes) {
   std::mt19937_64 random(7);
-  std::vector<double> values = {
+  CellVector values = {
       0.0,  -0.0, 1,    -1,       1e15,   9007199254740991,       9007199254740992, 9007199254740994,        1e16,
       1e21, 0.1,  1e-6, 9.999e-7, 5e-324, 1.7976931348623157e308, 123456.789,       -0.000001234567890123456};
   for (int i = 0; i < 20'000; ++i) {

@@ -3,9 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <condition_variable>
+#include <map>
 #include <thread>
 
+#include "query/label_set.h"
 #include "query/query_profile.h"
 #include "telemetry/metrics.h"
 #include "tests/query/generated_source.h"
@@ -53,6 +56,43 @@ class EngineTest : public testing::Test {
   MemoryStore store_;
   MetricsRegistry metrics_;
 };
+
+/// What slides over a range, or is found once for all its steps, is at each step what an instant query says.
+TEST_F(EngineTest, RangesAreTheirInstants) {
+  double counter = 0;
+  for (int i = 0; i < 1200; ++i) {
+    // Resets: seldom, then as often as several in a window, then none for long.
+    if (i < 300 ? i % 97 == 96 : i < 600 && i % 5 == 4) counter = i % 2;
+    counter += i % 13;
+    if (i % 50 < 47) store_.add({{"__name__", "c"}, {"job", "a"}}, i * 15 * kSecond, counter);
+    store_.add({{"__name__", "c"}, {"job", "b"}}, i * 15 * kSecond, i % 40 == 39 ? stale_nan() : counter / 7);
+  }
+  for (const char* expr :
+       {"rate(c[1m])", "increase(c[20m])", "delta(c[2h])", "c", "timestamp(c)", "c offset 1m", "quantile(0.3, c)",
+        "c / on (job) rate(c[5m])", "sum without (job) (c)", "quantile_over_time(0.7, c[10m])"}) {
+    auto ranged = query(range(expr, 0, 1300 * 15 * kSecond, 35 * kSecond));
+    ASSERT_TRUE(ranged.ok()) << ranged.error().message;
+    std::map<std::pair<std::string, TimestampMs>, double> expected;
+    for (TimestampMs t = 0; t <= 1300 * 15 * kSecond; t += 35 * kSecond) {
+      auto point = query(instant(expr, t));
+      ASSERT_TRUE(point.ok()) << point.error().message;
+      for (const auto& series : point->series)
+        expected[{labels_text(series.labels, *point->symbols), t}] = series.values[0];
+    }
+    ASSERT_GT(expected.size(), 400u) << expr;
+    std::size_t points = 0;
+    for (const auto& series : ranged->series) {
+      for (std::size_t i = 0; i < series.values.size(); ++i, ++points) {
+        const TimestampMs t = (*series.times)[i];
+        const auto found = expected.find({labels_text(series.labels, *ranged->symbols), t});
+        ASSERT_NE(found, expected.end()) << expr << " at " << t;
+        // Sums that slide may differ in the last bit.
+        EXPECT_NEAR(series.values[i], found->second, 1e-12 * std::abs(found->second)) << expr << " at " << t;
+      }
+    }
+    EXPECT_EQ(points, expected.size()) << expr;
+  }
+}
 
 TEST_F(EngineTest, AnswersHaveTheTypeOfTheExpression) {
   auto vector = query(instant("up{job='a'}", kMinute));
