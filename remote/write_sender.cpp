@@ -40,7 +40,8 @@ std::string name_of(const RemoteWriteConfig& config) {
 
 /// Of the file that says how far the endpoint is. `seen` tells apart endpoints that have everything in common.
 std::string cursor_name(const RemoteWriteConfig& config, std::set<std::string>& seen) {
-  const Labels identity = config.name.empty() ? Labels{{"url", config.url}} : Labels{{"name", config.name}};
+  const bool named = !config.name.empty();
+  const Labels identity{{named ? "name" : "url", named ? config.name : config.url}};
   std::string name = hex(identity.hash(), 16);
   for (int i = 2; !seen.insert(name).second; ++i) name = hex(identity.hash(), 16) + "-" + std::to_string(i);
   return name + ".cursor";
