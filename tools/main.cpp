@@ -19,7 +19,7 @@ struct Subcommand {
 
 constexpr Subcommand kSubcommands[] = {
     {"serve", pipit::run_serve, "run the server; what happens without a subcommand, with Prometheus's flags"},
-    {"query", pipit::run_query, "ask a server a PromQL query: pipit query 'up'"},
+    {"query", pipit::run_query, "ask a server a PromQL query: pipit query 'up'; a prompt without one"},
     {"check", pipit::run_check, "check files: pipit check config prometheus.yml"},
     {"tsdb", pipit::run_tsdb, "look into the data folder: pipit tsdb analyze"},
     {"test", pipit::run_test, "run test scripts: pipit test promql FILE..."},

@@ -3,10 +3,12 @@
 #include <httplib.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <optional>
 
 #include "config/config_file.h"
+#include "tools/request_watch.h"
 
 namespace pipit {
 namespace {
@@ -99,12 +101,13 @@ std::string form_encode(std::string_view text) {
   return out;
 }
 
-std::string form(const QueryOptions& options) {
-  std::string body = "query=" + form_encode(options.expr) + "&timeout=" + seconds(options.timeout);
-  if (options.explain) body += "&explain=1";
-  if (!options.is_range()) return body + "&time=" + api_time(options.end);
-  return body + "&start=" + api_time(options.start) + "&end=" + api_time(options.end) +
-         "&step=" + seconds(options.step);
+std::string form(const ApiRequest& request) {
+  std::string text;
+  for (const auto& [name, value] : request.fields) {
+    if (!text.empty()) text += '&';
+    text += form_encode(name) + '=' + form_encode(value);
+  }
+  return text;
 }
 
 std::string reason(httplib::Error error) {
@@ -159,6 +162,8 @@ Status authorize(const ServerUrl& url, const ServerAccess& access, httplib::Clie
   return {};
 }
 
+std::atomic<bool> interrupted{false};
+
 /// `request.path` follows the URL's prefix.
 Result<ServerReply> send(const std::string& server, const ServerAccess& access, httplib::Request request,
                          DurationMs timeout_ms) {
@@ -184,16 +189,20 @@ Result<ServerReply> send(const std::string& server, const ServerAccess& access, 
   answer.origin = url->origin;
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   const char* cut_short = nullptr;
+  std::atomic<std::size_t> received{0};
+  const RequestWatch watch(received, interrupted, [&client] { client.stop(); });
   request.path = url->prefix + request.path;
   request.headers.emplace("Accept-Encoding", "gzip");
   request.content_receiver = [&](const char* data, std::size_t size, std::uint64_t, std::uint64_t) {
     if (answer.body.size() + size > kMaxAnswer) cut_short = "the answer is larger than 512 MiB";
     if (std::chrono::steady_clock::now() > deadline) cut_short = "the answer took longer than --timeout";
-    if (cut_short) return false;
+    if (cut_short || interrupted) return false;
     answer.body.append(data, size);
+    received = answer.body.size();
     return true;
   };
   const httplib::Result result = client.send(request);
+  if (interrupted) return Error{ErrorKind::canceled, "interrupted"};
   if (!result) {
     return Error{ErrorKind::unavailable,
                  "no answer from " + url->origin + ": " + (cut_short ? cut_short : reason(result.error()))};
@@ -204,13 +213,59 @@ Result<ServerReply> send(const std::string& server, const ServerAccess& access, 
 
 }  // namespace
 
-Result<ServerReply> send_query(const QueryOptions& options) {
-  httplib::Request request;
-  request.method = "POST";
-  request.path = options.is_range() ? "/api/v1/query_range" : "/api/v1/query";
-  request.headers = {{"Content-Type", "application/x-www-form-urlencoded"}};
-  request.body = form(options);
-  return send(options.url, options.access, std::move(request), options.timeout);
+ApiRequest api_request(const QueryOptions& options) {
+  ApiRequest request;
+  const auto add_span = [&] {
+    request.fields.emplace_back("start", api_time(options.start));
+    request.fields.emplace_back("end", api_time(options.end));
+  };
+  for (const std::string& match : options.matches) request.fields.emplace_back("match[]", match);
+  if (options.limit > 0) request.fields.emplace_back("limit", std::to_string(options.limit));
+  switch (options.kind) {
+    case QueryKind::instant:
+    case QueryKind::range:
+      request.path = options.is_range() ? "/api/v1/query_range" : "/api/v1/query";
+      request.fields = {{"query", options.expr}, {"timeout", seconds(options.timeout)}};
+      if (options.explain) request.fields.emplace_back("explain", "1");
+      if (options.is_range()) {
+        add_span();
+        request.fields.emplace_back("step", seconds(options.step));
+      } else {
+        request.fields.emplace_back("time", api_time(options.end));
+      }
+      return request;
+    case QueryKind::exemplars:
+      request.path = "/api/v1/query_exemplars";
+      request.fields.emplace_back("query", options.expr);
+      break;
+    case QueryKind::series:
+      request.path = "/api/v1/series";
+      break;
+    case QueryKind::labels:
+      request.path = options.expr.empty() ? "/api/v1/labels" : "/api/v1/label/" + form_encode(options.expr) + "/values";
+      request.post = options.expr.empty();
+      break;
+    case QueryKind::metrics:
+      request.path = "/api/v1/metadata";
+      request.fields = {{"limit_per_metric", "1"}};
+      request.post = false;
+      break;
+  }
+  if (options.has_span) add_span();
+  return request;
+}
+
+Result<ServerReply> send_request(const QueryOptions& options, const ApiRequest& request) {
+  httplib::Request http;
+  http.method = request.post ? "POST" : "GET";
+  http.path = request.path;
+  if (request.post) {
+    http.headers = {{"Content-Type", "application/x-www-form-urlencoded"}};
+    http.body = form(request);
+  } else if (!request.fields.empty()) {
+    http.path += '?' + form(request);
+  }
+  return send(options.url, options.access, std::move(http), options.timeout);
 }
 
 Result<ServerReply> send_get(const std::string& url, const std::string& path, DurationMs timeout) {
@@ -219,5 +274,9 @@ Result<ServerReply> send_get(const std::string& url, const std::string& path, Du
   request.path = path;
   return send(url, ServerAccess(), std::move(request), timeout);
 }
+
+void interrupt_request() { interrupted = true; }
+
+bool take_interrupt() { return interrupted.exchange(false); }
 
 }  // namespace pipit

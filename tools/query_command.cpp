@@ -4,13 +4,16 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 
 #include "tools/graph.h"
 #include "tools/plan_output.h"
 #include "tools/query_answer.h"
 #include "tools/query_client.h"
+#include "tools/query_listing.h"
 #include "tools/query_options.h"
 #include "tools/query_output.h"
+#include "tools/query_prompt.h"
 #include "tools/subcommands.h"
 
 namespace pipit {
@@ -57,38 +60,90 @@ GraphStyle graph_style(const QueryOptions& options) {
   return style;
 }
 
-}  // namespace
-
-int run_query(int argc, char** argv) {
-  const auto parsed = parse_query_options(argc, argv);
-  if (const int* exit_code = std::get_if<int>(&parsed)) return *exit_code;
-  const QueryOptions& options = std::get<QueryOptions>(parsed);
-
-  const Result<ServerReply> reply = send_query(options);
+/// Sends a request and keeps its data as text. On failure says why; `exit_code` is then the program's.
+std::optional<std::string> fetch_data(const QueryOptions& options, const ApiRequest& request, int& exit_code,
+                                      QueryAnswer& answer, bool keep_json = true) {
+  const Result<ServerReply> reply = send_request(options, request);
   if (!reply) {
     print(stderr, "error: " + printable(reply.error().message) + '\n');
-    return reply.error().kind == ErrorKind::bad_data ? kWrongUsage : kNoServer;
+    exit_code = reply.error().kind == ErrorKind::bad_data ? kWrongUsage : kNoServer;
+    return std::nullopt;
   }
-  QueryAnswer answer;
   AnswerError error;
-  const bool keep_json = options.explain || options.output == QueryOutput::json;
   if (!read_answer(reply->status, reply->body, keep_json, answer, error)) {
     if (!error.api) error.message = reply->origin + ' ' + error.message;
     if (reply->status == 401)
       error.message = reply->origin + " wants another name, password or token; see --user and --bearer-token-file";
     print(stderr, format_error(error, options.expr));
-    return error.api ? kQueryFailed : kNoServer;
+    exit_code = error.api ? kQueryFailed : kNoServer;
+    return std::nullopt;
   }
   for (const std::string& warning : answer.warnings) print(stderr, "warning: " + printable(warning) + '\n');
   for (const std::string& info : answer.infos) print(stderr, "info: " + printable(info) + '\n');
+  exit_code = kAnswered;
+  return answer.data_json;
+}
 
+int stranger(const QueryOptions& options) {
+  print(stderr, "error: " + printable(options.url) + " answered, but not as Prometheus's API does\n");
+  return kNoServer;
+}
+
+int print_listing(const QueryListing& listing, const QueryOptions& options) {
+  print(stdout, options.output == QueryOutput::csv ? format_csv(listing) : format_table(listing));
+  if (listing.rows.empty()) print(stderr, "nothing matches\n");
+  return kAnswered;
+}
+
+/// Names of metrics from the series, what they are from the metadata of targets.
+int list_metrics(const QueryOptions& options) {
+  int exit_code = kAnswered;
+  QueryOptions names = options;
+  names.kind = QueryKind::labels;
+  names.expr = "__name__";
+  if (!options.expr.empty()) names.limit = 0;  // it would cut before the part is looked for
+  QueryAnswer answer;
+  const auto names_json = fetch_data(names, api_request(names), exit_code, answer);
+  if (!names_json) return exit_code;
+  const auto metadata_json = fetch_data(options, api_request(options), exit_code, answer);
+  if (!metadata_json) return exit_code;
+  QueryListing listing;
+  if (!read_metrics(*names_json, *metadata_json, options.expr, listing)) return stranger(options);
+  if (options.limit > 0 && listing.rows.size() > options.limit) listing.rows.resize(options.limit);
+  if (options.output != QueryOutput::json) return print_listing(listing, options);
+  print(stdout, format_json(listing) + '\n');
+  return kAnswered;
+}
+
+int list(const QueryOptions& options) {
+  if (options.kind == QueryKind::metrics) return list_metrics(options);
+  int exit_code = kAnswered;
+  QueryAnswer answer;
+  const auto data = fetch_data(options, api_request(options), exit_code, answer);
+  if (!data) return exit_code;
+  if (options.output == QueryOutput::json) {
+    print(stdout, *data + '\n');
+    return kAnswered;
+  }
+  QueryListing listing;
+  if (!read_listing(options.kind, *data, options.output == QueryOutput::csv, listing)) return stranger(options);
+  if (options.kind == QueryKind::labels && !options.expr.empty() && options.output == QueryOutput::csv)
+    listing.columns = {options.expr};
+  return print_listing(listing, options);
+}
+
+int evaluate(const QueryOptions& options) {
+  int exit_code = kAnswered;
+  QueryAnswer answer;
+  const bool keep_json = options.explain || options.output == QueryOutput::json;
+  if (!fetch_data(options, api_request(options), exit_code, answer, keep_json)) return exit_code;
   if (options.explain && options.output != QueryOutput::json) {
     const auto plan = format_plan(answer.data_json);
     if (plan) {
       print(stdout, *plan);
       return kAnswered;
     }
-    print(stderr, "error: " + reply->origin + " answered, but does not explain queries\n");
+    print(stderr, "error: " + printable(options.url) + " answered, but does not explain queries\n");
     return kNoServer;
   }
   switch (options.output) {
@@ -107,6 +162,20 @@ int run_query(int argc, char** argv) {
   }
   if (answer.series.empty()) print(stderr, "no series match\n");
   return kAnswered;
+}
+
+}  // namespace
+
+int run_query(int argc, char** argv) {
+  const auto parsed = parse_query_options(argc, argv);
+  if (const int* exit_code = std::get_if<int>(&parsed)) return *exit_code;
+  const QueryOptions& options = std::get<QueryOptions>(parsed);
+  if (options.interactive) {
+    if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)) return run_query_prompt(options, evaluate);
+    print(stderr, "EXPR is required, as this is no terminal to ask on\nRun with --help for more information.\n");
+    return kWrongUsage;
+  }
+  return options.kind == QueryKind::instant || options.kind == QueryKind::range ? evaluate(options) : list(options);
 }
 
 }  // namespace pipit

@@ -47,19 +47,6 @@ std::string format_matrix(const QueryAnswer& answer) {
   return out;
 }
 
-void append_csv_field(std::string& out, std::string_view text) {
-  if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
-    out += text;
-    return;
-  }
-  out += '"';
-  for (const char c : text) {
-    if (c == '"') out += '"';
-    out += c;
-  }
-  out += '"';
-}
-
 std::string csv_time(TimestampMs t) {
   std::string text = std::to_string(t / 1000);
   if (t < 0 && t > -1000) text.insert(0, "-");
@@ -94,6 +81,19 @@ std::optional<SourcePosition> find_position(std::string_view message) {
 }
 
 }  // namespace
+
+void append_csv_field(std::string& out, std::string_view text) {
+  if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
+    out += text;
+    return;
+  }
+  out += '"';
+  for (const char c : text) {
+    if (c == '"') out += '"';
+    out += c;
+  }
+  out += '"';
+}
 
 std::string format_table(const QueryAnswer& answer) {
   switch (answer.type) {

@@ -15,6 +15,9 @@ std::string format_table(const QueryAnswer& answer);
 /// name, sorted; a label that the series does not have is empty.
 std::string format_csv(const QueryAnswer& answer);
 
+/// A field of a line of CSV, quoted if it has to be.
+void append_csv_field(std::string& out, std::string_view text);
+
 /// The error as the terminal shows it: the server's words and, when they name a line and column of the
 /// expression, that line with a caret below the column.
 std::string format_error(const AnswerError& error, std::string_view expr);

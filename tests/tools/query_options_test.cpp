@@ -94,8 +94,14 @@ std::variant<QueryOptions, int> parse(std::vector<std::string> words) {
 }
 
 TEST(QueryCommandLine, WrongUsageIsExitCodeTwo) {
-  for (const std::vector<std::string>& words : {std::vector<std::string>{},
-                                                {"up", "-o", "xml"},
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"up", "-o", "xml"},
+                                                {"instant"},
+                                                {"range", "http://h:1"},
+                                                {"exemplars"},
+                                                {"series"},
+                                                {"series", "--match", "up", "-o", "graph"},
+                                                {"instant", "up", "--range", "1h"},
+                                                {"up", "down"},
                                                 {"up", "--nothing"},
                                                 {"up", "--timeout", "0"},
                                                 {"up", "--range"}}) {
@@ -113,6 +119,28 @@ TEST(QueryCommandLine, ExpressionMayStartWithMinusBehindTwoDashes) {
   EXPECT_EQ(options.expr, "-up");
   EXPECT_EQ(options.url, "http://h:1/p");
   EXPECT_EQ(options.output, QueryOutput::csv);
+}
+
+TEST(QueryCommandLine, KindsOfQuestions) {
+  const auto options = [](std::vector<std::string> words) {
+    const auto parsed = parse(std::move(words));
+    EXPECT_TRUE(std::holds_alternative<QueryOptions>(parsed));
+    return std::holds_alternative<QueryOptions>(parsed) ? std::get<QueryOptions>(parsed) : QueryOptions();
+  };
+  EXPECT_TRUE(options({}).interactive);
+  EXPECT_EQ(options({"up"}).kind, QueryKind::instant);
+  EXPECT_EQ(options({"up", "--range", "1h"}).kind, QueryKind::range);
+  EXPECT_EQ(options({"range", "up"}).step, 14'000);
+  EXPECT_EQ(options({"instant", "http://h:1/p", "up"}).url, "http://h:1/p");
+  EXPECT_EQ(options({"instant", "range"}).expr, "range");
+  const QueryOptions series = options({"series", "--match", "a", "--match", "b", "--range", "1h"});
+  EXPECT_EQ(series.matches, (std::vector<std::string>{"a", "b"}));
+  EXPECT_TRUE(series.has_span);
+  EXPECT_FALSE(options({"labels", "job"}).has_span);
+  EXPECT_EQ(options({"labels", "job", "--match", "up"}).expr, "job");
+  EXPECT_EQ(options({"labels"}).expr, "");
+  EXPECT_TRUE(options({"exemplars", "x"}).has_span);
+  EXPECT_EQ(options({"metrics", "node_", "--limit", "5"}).limit, 5u);
 }
 
 }  // namespace
