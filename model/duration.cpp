@@ -1,5 +1,6 @@
 #include "model/duration.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
@@ -130,8 +131,11 @@ Result<DurationMs> parse_duration(std::string_view text) {
     while (letters < rest.size() && !is_digit(rest[letters])) ++letters;
     const std::string_view name = rest.substr(0, letters);
     rest.remove_prefix(letters);
-    while (next_unit != std::end(kUnits) && next_unit->name != name) ++next_unit;
-    if (next_unit == std::end(kUnits)) return malformed;
+    if (name.empty()) return malformed;
+    const Unit* unit = std::ranges::find(kUnits, name, &Unit::name);
+    if (unit == std::end(kUnits)) return bad_data("unknown unit " + quoted(name) + " in duration " + quoted(text));
+    if (unit < next_unit) return malformed;
+    next_unit = unit;
     DurationMs part = 0;
     overflow = overflow || __builtin_mul_overflow(count, next_unit->length, &part) ||
                __builtin_add_overflow(total, part, &total) || total > kMaxDuration;

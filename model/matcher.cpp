@@ -158,6 +158,41 @@ std::size_t name_length(std::string_view text) {
   return n;
 }
 
+/// Why a pattern is none, in the words of Go's regexp package, of which Prometheus's errors are.
+std::string message_of(const RE2& re) {
+  const std::string in_backquotes = ": `" + re.error_arg() + "`";
+  switch (re.error_code()) {
+    case RE2::ErrorBadEscape:
+      return "invalid escape sequence" + in_backquotes;
+    case RE2::ErrorBadCharClass:
+      return "invalid character class" + in_backquotes;
+    case RE2::ErrorBadCharRange:
+      return "invalid character class range" + in_backquotes;
+    case RE2::ErrorMissingBracket:
+      return "missing closing ]" + in_backquotes;
+    case RE2::ErrorMissingParen:
+      return "missing closing )" + in_backquotes;
+    case RE2::ErrorUnexpectedParen:
+      return "unexpected )" + in_backquotes;
+    case RE2::ErrorTrailingBackslash:
+      return "trailing backslash at end of expression: ``";
+    case RE2::ErrorRepeatArgument:
+      return "missing argument to repetition operator" + in_backquotes;
+    case RE2::ErrorRepeatSize:
+      return "invalid repeat count" + in_backquotes;
+    case RE2::ErrorRepeatOp:
+      return "invalid nested repetition operator" + in_backquotes;
+    case RE2::ErrorBadPerlOp:
+      return "invalid or unsupported Perl syntax" + in_backquotes;
+    case RE2::ErrorBadUTF8:
+      return "invalid UTF-8" + in_backquotes;
+    case RE2::ErrorBadNamedCapture:
+      return "invalid named capture" + in_backquotes;
+    default:
+      return re.error();
+  }
+}
+
 }  // namespace
 
 struct Regex::Program {
@@ -174,7 +209,7 @@ Result<Regex> Regex::compile(std::string_view pattern) {
   options.set_log_errors(false);
   options.set_max_mem(kMaxProgramBytes);
   auto program = std::make_shared<Program>(pattern, options);
-  if (!program->re.ok()) return bad_data("error parsing regexp: " + program->re.error());
+  if (!program->re.ok()) return bad_data("error parsing regexp: " + message_of(program->re));
   if (auto literals = LiteralExpander(pattern).expand()) program->literals = std::move(*literals);
   program->prefix = literal_prefix(pattern);
   Regex regex;

@@ -8,6 +8,10 @@
 namespace pipit {
 namespace {
 
+constexpr const char* kManyMatches =
+    "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)";
+constexpr const char* kLabelsDoNotKeepApart = "multiple matches for labels: grouping labels must ensure unique matches";
+
 /// Arithmetic and comparisons of two vectors.
 ///
 /// The side that has one series for each match group (the right one, the left one with group_right) is held; the
@@ -97,8 +101,7 @@ class VectorBinary : public Operator {
     if (one_to_one_) {
       for (std::size_t w = 0; w < words_; ++w) {
         if ((group.matched[w] & mask[w] & group.present[w]) == 0) continue;
-        return context_.fail(execution_error(
-            "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)"));
+        return context_.fail(execution_error(kManyMatches));
       }
     }
     for (std::size_t w = 0; w < words_; ++w) group.matched[w] |= mask[w];
@@ -118,6 +121,7 @@ class VectorBinary : public Operator {
     if (!mask_any(alone.data(), words_)) return;
     std::vector<double> filled(steps_, *matching_.fill_right);
     const auto& labels = many_block_.labels(row);
+    if (one_to_one_ && !admit(filled_, key_of_.key(labels.labels), alone, kManyMatches)) return;
     emit(labels, many_block_.values(row), key_of_.key(labels.labels), filled.data(), alone, out);
   }
 
@@ -145,7 +149,7 @@ class VectorBinary : public Operator {
   void emit(const RowLabels& many_labels, const double* many, const LabelSet& one_labels, const double* one,
             const std::vector<MaskWord>& mask, Block& out) {
     LabelSet labels = result_labels(many_labels.labels, one_labels);
-    if (!one_to_one_ && !admit(labels, mask)) return;
+    if (!one_to_one_ && !admit(admitted_, labels, mask, kLabelsDoNotKeepApart)) return;
     auto row = out.add_row(std::move(labels), many_labels.drop_name || drops_name(binary_));
     std::copy(mask.begin(), mask.end(), out.mask(row));
     const double* a = swapped_ ? one : many;
@@ -154,16 +158,17 @@ class VectorBinary : public Operator {
     if (!mask_any(out.mask(row), words_)) out.remove_last_row();
   }
 
-  /// Watches that grouping labels keep the many side's series apart.
-  bool admit(const LabelSet& labels, const std::vector<MaskWord>& mask) {
-    auto [admitted, is_new] = admitted_.find_or_add(labels);
+  using Admitted = LabelTable<std::vector<MaskWord>>;
+  /// Watches that no two series with these labels are there at the same step.
+  bool admit(Admitted& table, const LabelSet& labels, const std::vector<MaskWord>& mask, const char* refusal) {
+    auto [admitted, is_new] = table.find_or_add(labels);
     if (is_new) {
       *admitted = mask;
       return held_.add_bytes(bytes_of(labels) + kTableEntryBytes + words_ * sizeof(MaskWord));
     }
     for (std::size_t w = 0; w < words_; ++w) {
       if (((*admitted)[w] & mask[w]) != 0) {
-        context_.fail(execution_error("multiple matches for labels: grouping labels must ensure unique matches"));
+        context_.fail(execution_error(refusal));
         return false;
       }
       (*admitted)[w] |= mask[w];
@@ -229,7 +234,8 @@ class VectorBinary : public Operator {
   RowStore store_;
   LabelTable<Group> groups_;
   std::vector<SymbolId> include_;
-  LabelTable<std::vector<MaskWord>> admitted_;
+  Admitted admitted_;  ///< results, of grouped matching
+  Admitted filled_;    ///< match groups of the many side that met fill_right, of one-to-one matching
   Block many_block_;
   bool many_done_ = false;
   std::size_t filled_groups_ = 0;

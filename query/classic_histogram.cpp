@@ -116,12 +116,12 @@ double bucket_fraction(double lower, double upper, std::vector<Bucket>& buckets)
 }
 
 void remark_bad_quantiles(QueryContext& context, const ScalarColumn& q, PositionRange position) {
-  auto remark = [&](double v) {
+  double last = 0;
+  for (const double v : q.values()) {
+    if ((v >= 0 && v <= 1) || v == last) continue;
+    last = v;
     context.annotations().warn("quantile value should be between 0 and 1, got " + format_float_g(v), position);
-  };
-  if (q.any_nan()) return remark(std::nan(""));
-  if (q.max() > 1) remark(q.max());
-  if (q.min() < 0) remark(q.min());
+  }
 }
 
 namespace {

@@ -9,6 +9,7 @@
 
 #include "query/active_queries.h"
 #include "query/answer.h"
+#include "query/duration_expr.h"
 #include "query/parser.h"
 #include "query/planner.h"
 #include "query/query_context.h"
@@ -91,6 +92,7 @@ unsigned helpers_of(const EngineOptions& options) {
 
 void evaluate(QueryContext& context, const Expr& expr, const StepGrid& grid, QueryResult& result) {
   const auto begin = Clock::now();
+  if (Status status = check_durations(expr, context.request()); !status.ok()) return context.fail(status.error());
   Planner planner(context, expr);
   bool is_range = context.request().is_range();
   switch (expr.type) {
@@ -130,10 +132,10 @@ class Engine::Impl {
     metrics_.concurrent_max.set(std::max(1U, options.max_concurrency));
   }
 
-  Result<QueryResult> query(const QueryRequest& request) {
+  Result<QueryResult> query(const QueryRequest& request, const Expr* expr) {
     auto begin = Clock::now();
     metrics_.running.add(1);
-    auto result = run(request, begin);
+    auto result = expr == nullptr ? parse_and_run(request, begin) : run(request, *expr, begin);
     metrics_.running.add(-1);
     metrics_.duration.observe(std::chrono::duration<double>(Clock::now() - begin).count());
     (result.ok() ? metrics_.succeeded : metrics_.of(result.error().kind)).add();
@@ -141,19 +143,24 @@ class Engine::Impl {
   }
 
  private:
-  Result<QueryResult> run(const QueryRequest& request, Clock::time_point begin) {
-    auto grid = grid_of(request);
-    if (!grid.ok()) return grid.error();
+  Result<QueryResult> parse_and_run(const QueryRequest& request, Clock::time_point begin) {
+    if (auto grid = grid_of(request); !grid.ok()) return grid.error();
     auto expr = parse_query(request.expr);
     if (!expr.ok()) return expr.error();
-    if (auto status = check_type(**expr, request); !status.ok()) return status.error();
+    return run(request, **expr, begin);
+  }
+
+  Result<QueryResult> run(const QueryRequest& request, const Expr& expr, Clock::time_point begin) {
+    auto grid = grid_of(request);
+    if (!grid.ok()) return grid.error();
+    if (auto status = check_type(expr, request); !status.ok()) return status.error();
     DurationMs timeout = request.timeout > 0 ? std::min(request.timeout, options_.timeout) : options_.timeout;
     auto deadline = begin + std::chrono::milliseconds(timeout);
     const auto parsed = Clock::now();
     const auto place = gate_.enter(deadline, request.canceled);
     if (!place.ok()) return named(place.error());
     const auto entered = Clock::now();
-    auto result = evaluate_or_run_out(request, **expr, *grid, deadline);
+    auto result = evaluate_or_run_out(request, expr, *grid, deadline);
     if (result.ok()) {
       QueryStats& stats = result->stats;
       stats.prepare += seconds(parsed - begin);
@@ -214,6 +221,9 @@ Engine::Engine(const Queryable& source, EngineOptions options, MetricsRegistry& 
     : impl_(std::make_unique<Impl>(source, options, metrics)) {}
 Engine::~Engine() = default;
 
-Result<QueryResult> Engine::query(const QueryRequest& request) const { return impl_->query(request); }
+Result<QueryResult> Engine::query(const QueryRequest& request) const { return impl_->query(request, nullptr); }
+Result<QueryResult> Engine::query(const QueryRequest& request, const Expr& expr) const {
+  return impl_->query(request, &expr);
+}
 
 }  // namespace pipit

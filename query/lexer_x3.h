@@ -415,13 +415,16 @@ class Lexer {
   Tok in_duration() {
     static const DurationSymbols symbol;
     Tok kind = Tok::error;
-    if (x3::parse(at_, end_, number_or_duration, kind)) return kind;
+    if (x3::parse(at_, end_, number_or_duration, kind)) {
+      got_duration_ = true;
+      return kind;
+    }
     if (auto keyword = duration_keyword()) return *keyword;
     if (!x3::parse(at_, end_, symbol, kind)) {
       throw LexicalError{{},
                          "unexpected character in duration expression: " + quote_code_point(decode(at_, end_).first)};
     }
-    if (kind == Tok::colon && result_.tokens.back().kind == Tok::left_bracket) {
+    if (kind == Tok::colon && !got_duration_) {
       throw LexicalError{position(at_), "unexpected colon before duration in duration expression"};
     }
     if (kind == Tok::colon && got_colon_) {
@@ -456,6 +459,7 @@ class Lexer {
   bool in_brackets_ = false;
   bool in_duration_ = false;  ///< in brackets, before the first number
   bool got_colon_ = false;
+  bool got_duration_ = false;  ///< a number, in some brackets of the query: as Prometheus asks before a colon
 };
 
 }  // namespace pipit::lexis

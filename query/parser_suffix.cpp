@@ -99,8 +99,12 @@ bool QueryBuilder::close_duration(const Token& paren) {
     auto expr = pop();
     PositionRange position = {frames_.back().opening.start, paren.end};
     frames_.pop_back();
-    // One pair says it all.
+    // One pair says it all, and a number needs none.
     if (auto* inner = expr->as<ParenExpr>()) expr = ExprPtr(std::move(inner->expr));
+    if (expr->as<NumberLiteral>() != nullptr) {
+      operands_.push_back(std::move(expr));
+      return true;
+    }
     auto height = expr->height;
     push(ParenExpr{std::move(expr)}, ValueType::scalar, position, height);
     return true;
@@ -251,10 +255,9 @@ void QueryBuilder::close_range(const Token& bracket) {
   PositionRange brackets = {bracket_.start, bracket.end};
   const auto* selector = operand.as<VectorSelector>();
   if (selector == nullptr) fail(brackets, "ranges only allowed for vector selectors");
-  if (selector->offset.constant != 0 || selector->offset.expr) {
-    fail(brackets, "no offset modifiers allowed before range");
-  }
-  if (selector->at.kind != AtModifier::Kind::none) fail(brackets, "no @ modifiers allowed before range");
+  // Prometheus looks for constants only, so that `m @ end()[5m]` and `m offset step()[5m]` are ranges.
+  if (selector->offset.constant != 0) fail(brackets, "no offset modifiers allowed before range");
+  if (selector->at.kind == AtModifier::Kind::timestamp) fail(brackets, "no @ modifiers allowed before range");
   auto expr = pop();
   PositionRange position = {expr->position.start, bracket.end};
   auto height = std::max(expr->height, duration_height_);

@@ -145,6 +145,7 @@ constexpr auto comma = tok(Tok::comma);
 constexpr auto metric_name =
     TokenParser(TokenSet(Tok::identifier, Tok::metric_identifier, Tok::land, Tok::lor, Tok::lunless, Tok::offset,
                          Tok::smoothed, Tok::anchored, Tok::by, Tok::without)
+                    .add_range(Tok::fill, Tok::fill_right)
                     .add_range(Tok::sum, Tok::limit_ratio)
                     .add_range(Tok::start, Tok::max_of));
 constexpr auto label_name =

@@ -104,7 +104,7 @@ OperatorPtr Planner::vector_selector(const VectorSelector& selector, const StepG
   if (selector.extension != RangeExtension::none) {
     window.after = context_.lookback();
     auto samples = make_range_selector(context_, selector, grid, window);
-    auto smoothed = make_range_function(context_, {&smoothed_selector(), {}, {}}, std::move(samples), grid, window);
+    auto smoothed = make_range_function(context_, {&smoothed_selector(), {}, {}, {}}, std::move(samples), grid, window);
     return timestamps ? make_evaluation_timestamp(std::move(smoothed), grid) : std::move(smoothed);
   }
   return make_vector_selector(context_, selector, grid, window,

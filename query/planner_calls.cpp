@@ -121,9 +121,7 @@ OperatorPtr Planner::range_call(const Call& call, const StepGrid& grid) {
     }
   }
   if (context_.failed()) return make_empty();
-  if (planned.function->name == "quantile_over_time") {
-    remark_bad_quantiles(context_, planned.args[0], call.args[0]->position);
-  }
+  if (planned.function->name == "quantile_over_time") planned.quantile_position = call.args[0]->position;
   if (input.selector != nullptr) {
     return make_range_function(context_, std::move(planned), *input.selector, grid, input.window);
   }

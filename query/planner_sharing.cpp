@@ -24,9 +24,10 @@ OperatorPtr Planner::shared_vector(const Expr& expr, const StepGrid& grid, Repea
   PlanScope scope(context_, expr);
   auto source = scope.measured(plan_vector(expr, grid));
   auto again = [this, &expr, grid] {
-    context_.pause_profile(true);
+    // Planning may run a part of the query, for scalar(), and that may come here once more.
+    const bool was_paused = context_.pause_profile(true);
     auto planned = plan_vector(expr, grid);
-    context_.pause_profile(false);
+    context_.pause_profile(was_paused);
     return planned;
   };
   auto rows = std::make_shared<SharedRows>(context_, std::move(source), part.uses, std::move(again));

@@ -14,11 +14,6 @@
 #include "query/parser.h"
 
 namespace pipit {
-namespace {
-
-bool same(double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); }
-
-}  // namespace
 
 void Printer::print(const Expr& expr) {
   std::visit([this](const auto& node) { print(node); }, expr.node);
@@ -88,7 +83,7 @@ void Printer::print_matching(const VectorMatching& matching) {
     print_labels(matching.on ? " on (" : " ignoring (", matching.labels);
   }
   if (grouped) print_labels(many_to_one ? " group_left (" : " group_right (", matching.include);
-  if (matching.fill_left && matching.fill_right && same(*matching.fill_left, *matching.fill_right)) {
+  if (matching.fill_left && matching.fill_right && *matching.fill_left == *matching.fill_right) {
     print_fill(" fill (", *matching.fill_left);
     return;
   }

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <memory>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "model/result.h"
@@ -56,8 +57,8 @@ class QueryContext {
   Annotations& annotations() { return annotations_; }
   /// Null unless the request wants its plan.
   QueryProfile* profile() { return profile_paused_ ? nullptr : profile_.get(); }
-  /// While part of a plan is made again, which the profile has already.
-  void pause_profile(bool pause) { profile_paused_ = pause; }
+  /// While part of a plan is made again, which the profile has already. What was said before.
+  bool pause_profile(bool pause) { return std::exchange(profile_paused_, pause); }
 
   bool failed() const { return failed_; }
   /// Ends the query. The first error stays.
@@ -144,6 +145,12 @@ class HeldCells {
     return context_.hold(cells, bytes);
   }
   bool add_bytes(std::uint64_t bytes) { return add(0, bytes); }
+  /// REQUIRES: no more than has been added.
+  void remove(std::uint64_t cells, std::uint64_t bytes) {
+    context_.release(cells, bytes);
+    cells_ -= cells;
+    bytes_ -= bytes;
+  }
   std::uint64_t cells() const { return cells_; }
   void clear() {
     context_.release(cells_, bytes_);

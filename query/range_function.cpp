@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <utility>
 
 #include "model/labels.h"
 #include "model/number.h"
+#include "query/classic_histogram.h"
 #include "query/label_set.h"
 #include "query/selector.h"
 #include "query/series_scan.h"
@@ -57,18 +59,29 @@ class RangeRow : public RowFunction {
   Windows windows_;
 };
 
-/// Tells users of rate() and increase() when a series is no counter, as far as its labels say.
-class CounterRemarks {
+/// Tells users of rate() and increase() when a series is no counter, as far as its labels say, and those of
+/// quantile_over_time() which quantiles there can't be, once there is a series.
+class SeriesRemarks {
  public:
-  CounterRemarks(QueryContext& context, const RangeFunctionCall& call)
+  SeriesRemarks(QueryContext& context, std::shared_ptr<const RangeFunctionCall> call)
       : context_(context),
-        position_(call.range_position),
-        wants_counter_(call.function->name == "rate" || call.function->name == "increase") {}
+        call_(std::move(call)),
+        wants_counter_(call_->function->name == "rate" || call_->function->name == "increase"),
+        wants_quantile_(call_->function->name == "quantile_over_time") {}
 
-  bool wants_counter() const { return wants_counter_; }
+  /// Whether there may be any.
+  bool wanted() const { return wants_counter_ || wants_quantile_; }
 
-  /// By the type label where there is one, else by the name's ending.
   void look_at(const LabelSet& labels) {
+    if (wants_counter_) look_for_counter(labels);
+    if (std::exchange(wants_quantile_, false)) {
+      remark_bad_quantiles(context_, call_->args[0], call_->quantile_position);
+    }
+  }
+
+ private:
+  /// By the type label where there is one, else by the name's ending.
+  void look_for_counter(const LabelSet& labels) {
     const auto& symbols = context_.symbols();
     const SymbolId name_id = get_label(labels, context_.name_id());
     const SymbolId type_id = get_label(labels, context_.type_id());
@@ -82,20 +95,21 @@ class CounterRemarks {
           "metric might not be a counter, __type__ label is not set to \"counter\" or \"histogram\", "
           "got " +
               quoted(type) + ": " + quoted(name),
-          position_);
+          call_->range_position);
       return;
     }
     constexpr std::string_view kEndings[] = {"_total", "_sum", "_count", "_bucket"};
     if (std::any_of(std::begin(kEndings), std::end(kEndings), [&](auto ending) { return name.ends_with(ending); }))
       return;
     context_.annotations().info(
-        "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: " + quoted(name), position_);
+        "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: " + quoted(name),
+        call_->range_position);
   }
 
- private:
   QueryContext& context_;
-  PositionRange position_;
+  std::shared_ptr<const RangeFunctionCall> call_;
   bool wants_counter_;
+  bool wants_quantile_;
   SymbolId last_name_ = 0;
   SymbolId last_type_ = 0;
 };
@@ -108,7 +122,7 @@ class RangeFunctionOperator : public Operator {
         keeps_name_(call->function->keeps_name),
         steps_(grid.count),
         input_(std::move(input)),
-        remarks_(context, *call),
+        remarks_(context, call),
         row_(std::move(call), grid, window, context.interrupt()) {}
 
   bool next(Block& out) override {
@@ -123,7 +137,7 @@ class RangeFunctionOperator : public Operator {
       }
       if (!mask_any(out.mask(row), out.words())) {
         out.remove_last_row();
-      } else if (remarks_.wants_counter()) {
+      } else if (remarks_.wanted()) {
         remarks_.look_at(labels.labels);
       }
     }
@@ -135,7 +149,7 @@ class RangeFunctionOperator : public Operator {
   bool keeps_name_;
   std::size_t steps_;
   SampleStreamPtr input_;
-  CounterRemarks remarks_;
+  SeriesRemarks remarks_;
   RangeRow row_;
 };
 
@@ -197,7 +211,7 @@ OperatorPtr make_range_function(QueryContext& context, RangeFunctionCall call, c
   scan.drop_name = !shared->function->keeps_name;
   scan.extreme = extreme_of(*shared->function, grid, window);
   scan.make_function = [=, &interrupt] { return std::make_unique<RangeRow>(shared, grid, window, interrupt); };
-  if (CounterRemarks remarks(context, *shared); remarks.wants_counter()) {
+  if (SeriesRemarks remarks(context, shared); remarks.wanted()) {
     scan.on_row = [remarks](const LabelSet& labels) mutable { remarks.look_at(labels); };
   }
   return make_series_scan(context, std::move(scan));

@@ -12,7 +12,8 @@ namespace pipit {
 struct RangeFunctionCall {
   const RangeFunction* function = nullptr;
   std::vector<ScalarColumn> args;
-  PositionRange range_position;  ///< of the range argument, for remarks
+  PositionRange range_position;     ///< of the range argument, for remarks
+  PositionRange quantile_position;  ///< of the first argument of quantile_over_time
 };
 
 /// Applies a function of a range to every series of a stream.

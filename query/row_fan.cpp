@@ -50,7 +50,7 @@ void RowFan::give_up(State& state) {
 
 void RowFan::reclaim() {
   for (auto& state : readers_) {
-    if (!state->begun && !state->closed && !state->kept.empty()) give_up(*state);
+    if (!state->begun && !state->closed && state->held.cells() != 0) give_up(*state);
   }
 }
 
@@ -74,12 +74,14 @@ bool RowFan::others_want() const {
 void RowFan::give(std::size_t number, std::shared_ptr<Block> rows) {
   State& state = *readers_[number];
   if (!wants(number) || rows->empty()) return;  // no operator hands on a block without rows
+  Kept kept{std::move(rows)};
   if (number != asking_) {
-    const std::size_t cells = rows->rows() * rows->steps();
-    if (!state.begun && !context_.may_keep(state.held.cells() + cells)) return give_up(state);
-    if (!state.held.add(cells, extra_bytes(*rows)) || state.is_alone) return;
+    kept.cells = kept.rows->rows() * kept.rows->steps();
+    kept.bytes = extra_bytes(*kept.rows);
+    if (!state.begun && !context_.may_keep(state.held.cells() + kept.cells)) return give_up(state);
+    if (!state.held.add(kept.cells, kept.bytes) || state.is_alone) return;
   }
-  state.kept.push_back(std::move(rows));
+  state.kept.push_back(std::move(kept));
 }
 
 bool RowFan::next(std::size_t number, Block& out) {
@@ -88,14 +90,15 @@ bool RowFan::next(std::size_t number, Block& out) {
   while (state.kept.empty()) {
     asking_ = number;
     if (at_end_ || !context_.check()) return false;
-    state.held.clear();
     if (!others_want()) {
       if (Operator* source = direct()) return source->next(out);
     }
     at_end_ = !advance();
   }
-  auto rows = std::move(state.kept.front());
+  const Kept kept = std::move(state.kept.front());
   state.kept.pop_front();
+  state.held.remove(kept.cells, kept.bytes);
+  const auto& rows = kept.rows;
   if (rows.use_count() == 1) {
     std::swap(out, *rows);
   } else {

@@ -49,10 +49,16 @@ class RowFan : public ReclaimableRows, public std::enable_shared_from_this<RowFa
 
  private:
   class Reader;
+  /// Rows, and what they count for: nothing for the reader that asked, as it takes them at once.
+  struct Kept {
+    std::shared_ptr<Block> rows;
+    std::uint64_t cells = 0;
+    std::uint64_t bytes = 0;
+  };
   struct State {
     explicit State(QueryContext& context) : held(context) {}
-    std::deque<std::shared_ptr<Block>> kept;
-    HeldCells held;
+    std::deque<Kept> kept;
+    HeldCells held;  ///< of `kept` and of what is about to be
     bool begun = false;
     bool is_alone = false;  ///< nothing is kept for it
     bool closed = false;

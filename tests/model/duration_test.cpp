@@ -42,7 +42,7 @@ TEST(Duration, RefusesWithPrometheussWords) {
       {"1", R"(not a valid duration string: "1")"},
       {"1y1m1d", R"(not a valid duration string: "1y1m1d")"},
       {"-1w", R"(not a valid duration string: "-1w")"},
-      {"1.5d", R"(not a valid duration string: "1.5d")"},
+      {"1.5d", R"(unknown unit "." in duration "1.5d")"},
       {"d", R"(not a valid duration string: "d")"},
       {"294y", "duration out of range"},
       {"99999999999999999999h", "duration out of range"},

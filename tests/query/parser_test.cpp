@@ -127,7 +127,7 @@ TEST(Parser, SelectorsCarryWhatWasWritten) {
 }
 
 TEST(Parser, DurationExpressionsStayExpressions) {
-  auto expr = parse("foo[2*step():(5s)]");
+  auto expr = parse("foo[2*step():(5s+1s)]");
   ASSERT_TRUE(expr);
   const auto* subquery = expr->as<SubqueryExpr>();
   ASSERT_NE(subquery, nullptr);

@@ -123,6 +123,33 @@ TEST_F(SharingTest, RowsThatAreTooManyAreComputedAgain) {
   }
 }
 
+TEST_F(SharingTest, NoLimitIsReachedBecauseOfWhatIsKept) {
+  const struct {
+    const char* shared;
+    const char* apart;
+  } cases[] = {
+      {"sum((rate(m[5m]) + m{x=''}) or rate(m[5m]))", "sum((rate(m[5m]) + m{x=''}) or rate(m{y=''}[5m]))"},
+      {"sum(quantile by (host) (0.5, m{x=''}) or m or -m)", "sum(quantile by (host) (0.5, m{x=''}) or m or -m{y=''})"},
+      {"sum(m / quantile by (host) (0.5, m))", "sum(m / quantile by (host) (0.5, m{x=''}))"},
+      {"sum(m) + sum(rate(m[5m])) + quantile(0.5, m)", "sum(m) + sum(rate(m{x=''}[5m])) + quantile(0.5, m{y=''})"},
+  };
+  MetricsRegistry metrics;
+  for (const auto& c : cases) {
+    int passed = 0;
+    for (std::uint64_t limit = 500; limit <= 12'500; limit += 240) {
+      Engine engine(source_, {.max_samples = limit}, metrics);
+      const auto apart = engine.query(hour(c.apart));
+      if (!apart.ok()) continue;
+      ++passed;
+      const auto shared = engine.query(hour(c.shared));
+      ASSERT_TRUE(shared.ok()) << limit << ": " << shared.error().message;
+      EXPECT_EQ(text_of(*shared), text_of(*apart)) << c.shared;
+    }
+    EXPECT_GT(passed, 5) << c.apart;
+    EXPECT_LT(passed, 50) << c.apart;
+  }
+}
+
 TEST_F(SharingTest, AMemoryBudgetHolds) {
   const EngineOptions small{.max_memory = 100'000};
   for (const char* expr : {"m", "m[30m]", "sum by (host) (m)", "quantile by (host) (0.5, m)", "topk by (host) (1, m)",
