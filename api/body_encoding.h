@@ -8,14 +8,18 @@
 
 namespace pipit {
 
-/// Whether the value of an Accept-Encoding header allows gzip.
-bool accepts_gzip(std::string_view accept_encoding);
+enum class ContentCoding { identity, gzip, zstd };
 
-/// `body` as a gzip file. zlib's level 1: it halves the time of the default level for a few per cent of size.
-std::string gzip(std::string_view body);
+/// The coding that the value of an Accept-Encoding header likes best of ours; zstd of those that it likes the same.
+ContentCoding best_coding(std::string_view accept_encoding);
+/// "gzip", "zstd"; "" of identity.
+std::string_view coding_name(ContentCoding coding);
 
-/// The pieces of `source`, gzipped. Memory: zlib's 256 KiB and a piece.
-std::unique_ptr<BodySource> gzip(std::unique_ptr<BodySource> source);
+/// `body` in that coding, each at its level 1, which keeps up with who writes the body. REQUIRES: not identity.
+std::string encoded(ContentCoding coding, std::string_view body);
+
+/// The pieces of `source` in that coding. Memory: 300 KiB for gzip, 1 MiB for zstd, and a piece. REQUIRES: not identity.
+std::unique_ptr<BodySource> encoded(ContentCoding coding, std::unique_ptr<BodySource> source);
 
 /// `source` in the chunks of HTTP/1.1, with the end mark.
 std::unique_ptr<BodySource> chunked(std::unique_ptr<BodySource> source);

@@ -18,7 +18,7 @@ namespace {
 /// Beyond this, cpp-httplib refuses a line.
 constexpr std::size_t kHttplibLineLimit = 8000;
 /// A smaller body is not worth compressing.
-constexpr std::size_t kMinGzipBytes = 1024;
+constexpr std::size_t kMinEncodedBytes = 1024;
 
 /// Reads from memory, writes to memory.
 class MemoryStream final : public httplib::Stream {
@@ -53,7 +53,7 @@ class MemoryStream final : public httplib::Stream {
 struct Exchange {
   RawRequest& raw;
   const std::atomic<bool>& canceled;
-  bool gzip_accepted = false;
+  ContentCoding coding = ContentCoding::identity;
   std::unique_ptr<BodySource> rest = nullptr;
 };
 thread_local Exchange* current_exchange = nullptr;
@@ -72,7 +72,7 @@ std::string shortened_request(const RawRequest& raw, std::string_view path, Exch
     std::string_view line = headers.substr(0, end);
     headers.remove_prefix(end + 2);
     if (has_prefix_ignoring_case(line, "Accept-Encoding:")) {
-      exchange.gzip_accepted = exchange.gzip_accepted || accepts_gzip(line.substr(16));
+      exchange.coding = std::max(exchange.coding, best_coding(line.substr(16)));
     } else if (line.size() < kHttplibLineLimit && !has_prefix_ignoring_case(line, "Range:")) {
       text.append(line).append("\r\n");
     }
@@ -126,20 +126,22 @@ void hand_over(HttpResponse response, const httplib::Request& request, Exchange&
   out.status = response.status;
   out.set_header("Date", http_date());
   for (const auto& [name, value] : response.headers) out.set_header(name, value);
-  const bool encoded = std::any_of(response.headers.begin(), response.headers.end(),
-                                   [](const auto& header) { return header.first == "Content-Encoding"; });
-  bool compress = !encoded && exchange.gzip_accepted && (more || response.body.size() >= kMinGzipBytes);
-  if (more || response.body.size() >= kMinGzipBytes) out.headers.emplace("Vary", "Accept-Encoding");
-  if (compress) out.set_header("Content-Encoding", "gzip");
+  const bool encoded_already = std::any_of(response.headers.begin(), response.headers.end(),
+                                           [](const auto& header) { return header.first == "Content-Encoding"; });
+  const bool large = more || response.body.size() >= kMinEncodedBytes;
+  const ContentCoding coding = encoded_already || !large ? ContentCoding::identity : exchange.coding;
+  const bool compress = coding != ContentCoding::identity;
+  if (large) out.headers.emplace("Vary", "Accept-Encoding");
+  if (compress) out.set_header("Content-Encoding", std::string(coding_name(coding)));
   if (!more) {
-    if (compress) response.body = gzip(response.body);
+    if (compress) response.body = encoded(coding, response.body);
     if (!response.body.empty()) out.set_content(response.body, response.content_type);
     return;
   }
   // A provider that gives up at once leaves just the head; the body is sent as fast as the client takes it.
   auto nothing = [](std::size_t, httplib::DataSink&) { return false; };
   auto source = concatenated(std::move(response.body), std::move(response.rest));
-  if (compress) source = gzip(std::move(source));
+  if (compress) source = encoded(coding, std::move(source));
   if (request.version == "HTTP/1.0") {
     out.set_content_provider(response.content_type, nothing);  // ends with the connection
   } else {

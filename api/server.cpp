@@ -7,12 +7,14 @@
 
 #include "api/admin_handlers.h"
 #include "api/api_answer.h"
+#include "api/feature_handlers.h"
 #include "api/federation.h"
 #include "api/http_exchange.h"
 #include "api/http_server.h"
 #include "api/query_handlers.h"
 #include "api/remote_read.h"
 #include "api/remote_write.h"
+#include "api/search_handlers.h"
 #include "api/status_handlers.h"
 #include "api/target_handlers.h"
 #include "api/web_security.h"
@@ -228,6 +230,9 @@ void Server::Impl::add_query_routes() {
   add("/api/v1/query_exemplars", kGet | kPost, with_context(handle_query_exemplars));
   add("/api/v1/targets/metadata", kGet, with_context(handle_target_metadata));
   add("/api/v1/targets/relabel_steps", kGet, with_context(handle_relabel_steps));
+  add("/api/v1/search/metric_names", kGet | kPost, with_context(handle_search_metric_names));
+  add("/api/v1/search/label_names", kGet | kPost, with_context(handle_search_label_names));
+  add("/api/v1/search/label_values", kGet | kPost, with_context(handle_search_label_values));
   add("/federate", kGet, [this](const HttpRequest& request) {
     return ready_ ? handle_federate(context_, request, options_.lookback_delta)
                   : text_answer(503, "Service Unavailable");
@@ -254,6 +259,10 @@ void Server::Impl::add_remote_routes() {
 void Server::Impl::add_status_routes() {
   add("/api/v1/targets", kGet, [this](const HttpRequest& request) {
     return handle_targets(context_, request, options_.external_url, http_.ports().at(0));
+  });
+  add("/api/v1/features", kGet, [this](const HttpRequest&) { return handle_features(options_); });
+  add("/api/v1/openapi.yaml", kGet, [this](const HttpRequest&) {
+    return handle_openapi(options_, options_.external_url.empty() ? prefix_ : external_path_);
   });
   add("/api/v1/scrape_pools", kGet, [this](const HttpRequest&) { return handle_scrape_pools(context_); });
   add("/api/v1/status/buildinfo", kGet, [this](const HttpRequest&) { return handle_build_info(options_); });
@@ -430,7 +439,7 @@ RequestClass Server::Impl::classify(const RawRequest& request) const {
   target.remove_prefix(prefix_.size());
   if (target.starts_with(kWritePath)) return RequestClass::write;
   for (std::string_view start : {"/api/v1/query", "/api/v1/read", "/api/v1/series", "/api/v1/label", "/api/v1/metadata",
-                                 "/api/v1/status/tsdb", "/api/v1/admin", "/federate"}) {
+                                 "/api/v1/search", "/api/v1/status/tsdb", "/api/v1/admin", "/federate"}) {
     if (target.starts_with(start)) return RequestClass::query;
   }
   return RequestClass::quick;
@@ -438,11 +447,13 @@ RequestClass Server::Impl::classify(const RawRequest& request) const {
 
 HttpResponse Server::Impl::answer_label_values(const HttpRequest& request) const {
   std::string_view path = std::string_view(request.path).substr(prefix_.size());
-  if (!path.ends_with(kValuesSuffix) || path.size() < kLabelPath.size() + kValuesSuffix.size()) {
+  if (!path.ends_with(kValuesSuffix) || path.size() <= kLabelPath.size() + kValuesSuffix.size()) {
     return text_answer(404, "404 page not found\n");
   }
   path.remove_prefix(kLabelPath.size());
   path.remove_suffix(kValuesSuffix.size());
+  // A name with a slash in it comes escaped, with U__.
+  if (path.find('/') != std::string_view::npos) return text_answer(404, "404 page not found\n");
   return handle_label_values(context_, request, path);
 }
 

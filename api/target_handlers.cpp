@@ -31,24 +31,6 @@ void append_metadata(std::string& out, const Metadata& metadata) {
   append_json_string(out, metadata.unit);
 }
 
-using MetadataByMetric = std::map<std::string, std::vector<Metadata>>;
-
-/// What the targets say, each statement once; of a metric `per_metric` statements at most when that is positive.
-MetadataByMetric live_metadata(const ScrapeManager& scraping, const std::string& metric, long per_metric) {
-  MetadataByMetric found;
-  MetadataReader reader(metric);
-  scraping.visit_pages([&](const Labels&, const SeriesCache& page) {
-    for (FamilyMetadata& family : reader.read_unseen(page)) {
-      auto& statements = found[std::move(family.metric)];
-      if (per_metric > 0 && statements.size() >= static_cast<std::size_t>(per_metric)) continue;
-      if (std::find(statements.begin(), statements.end(), family.metadata) != statements.end()) continue;
-      statements.push_back(std::move(family.metadata));
-    }
-    return true;
-  });
-  return found;
-}
-
 bool matches(const Labels& labels, const std::vector<Matcher>& matchers) {
   return std::all_of(matchers.begin(), matchers.end(),
                      [&](const Matcher& matcher) { return matcher.matches(labels.get(matcher.name())); });
@@ -117,6 +99,21 @@ void append_exemplars(std::string& out, const SeriesExemplars& series) {
 }
 
 }  // namespace
+
+MetadataByMetric live_metadata(const ScrapeManager& scraping, const std::string& metric, long per_metric) {
+  MetadataByMetric found;
+  MetadataReader reader(metric);
+  scraping.visit_pages([&](const Labels&, const SeriesCache& page) {
+    for (FamilyMetadata& family : reader.read_unseen(page)) {
+      auto& statements = found[std::move(family.metric)];
+      if (per_metric > 0 && statements.size() >= static_cast<std::size_t>(per_metric)) continue;
+      if (std::find(statements.begin(), statements.end(), family.metadata) != statements.end()) continue;
+      statements.push_back(std::move(family.metadata));
+    }
+    return true;
+  });
+  return found;
+}
 
 HttpResponse handle_metadata(const ServerContext& context, const HttpRequest& request) {
   const auto limit = number_parameter(request.form, "limit");

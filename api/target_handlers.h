@@ -1,7 +1,12 @@
 #pragma once
 
+#include <map>
+#include <string>
+#include <vector>
+
 #include "api/http_message.h"
 #include "api/server.h"
+#include "model/metadata.h"
 
 namespace pipit {
 
@@ -16,5 +21,11 @@ HttpResponse handle_target_metadata(const ServerContext& context, const HttpRequ
 HttpResponse handle_relabel_steps(const ServerContext& context, const HttpRequest& request);
 /// /api/v1/query_exemplars
 HttpResponse handle_query_exemplars(const ServerContext& context, const HttpRequest& request);
+
+using MetadataByMetric = std::map<std::string, std::vector<Metadata>>;
+
+/// What the active targets say of a metric, "" for all, each statement once; of a metric `per_metric` statements at most
+/// when that is positive.
+MetadataByMetric live_metadata(const ScrapeManager& scraping, const std::string& metric, long per_metric);
 
 }  // namespace pipit

@@ -8,8 +8,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include <zlib.h>
+#include <zstd.h>
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -161,6 +163,23 @@ inline TestResponse fetch(int port, std::string_view method, std::string_view ta
   request.append("\r\n").append(body);
   connection.send(request);
   return connection.receive(method == "HEAD").value_or(TestResponse());
+}
+
+/// The content of a zstd frame, or "" when it is damaged.
+inline std::string unzstd(const std::string& compressed) {
+  const std::unique_ptr<ZSTD_DStream, decltype(&ZSTD_freeDStream)> stream(ZSTD_createDStream(), &ZSTD_freeDStream);
+  ZSTD_inBuffer in{compressed.data(), compressed.size(), 0};
+  std::string out;
+  std::size_t left = 1;
+  while (left != 0) {
+    char buffer[4096];
+    ZSTD_outBuffer piece{buffer, sizeof buffer, 0};
+    const std::size_t before = in.pos;
+    left = ZSTD_decompressStream(stream.get(), &piece, &in);
+    if (ZSTD_isError(left) || (piece.pos == 0 && in.pos == before)) return "";
+    out.append(buffer, piece.pos);
+  }
+  return out;
 }
 
 inline std::string gunzip(std::string_view compressed) {

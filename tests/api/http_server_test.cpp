@@ -321,22 +321,33 @@ TEST_F(HttpServerTest, LongAnswersToOldClientsEndWithTheConnection) {
   EXPECT_EQ(response->body.size(), 1'000'000u);
 }
 
-TEST_F(HttpServerTest, CompressesForThoseWhoAcceptGzip) {
+TEST_F(HttpServerTest, CompressesAsTheClientLikesBest) {
   start();
-  struct Case {
-    std::string accept;
-    bool compressed;
-  };
-  const std::vector<Case> cases = {{"gzip", true}, {"br, gzip;q=0.5", true}, {"GZIP", true},    {"gzip;q=0", false},
-                                   {"br", false},  {"identity", false},      {"deflate", false}};
+  const std::vector<std::pair<std::string, std::string>> cases = {{"gzip", "gzip"},
+                                                                  {"br, gzip;q=0.5", "gzip"},
+                                                                  {"GZIP", "gzip"},
+                                                                  {"gzip;q=0", ""},
+                                                                  {"br", ""},
+                                                                  {"identity", ""},
+                                                                  {"deflate", ""},
+                                                                  {"gzip, deflate, br, zstd", "zstd"},
+                                                                  {"zstd", "zstd"},
+                                                                  {"zstd;q=0, gzip", "gzip"},
+                                                                  {"zstd;q=0.5, gzip;q=0.8", "gzip"},
+                                                                  {"ZSTD;q=1.0, gzip;q=0.9", "zstd"},
+                                                                  {"zstd;q=x", "zstd"},
+                                                                  {"zstd;;q=", "zstd"},
+                                                                  {",,;,gzip", "gzip"}};
   for (int count : {20, 1000}) {  // at once, and streamed
-    for (const Case& c : cases) {
-      SCOPED_TRACE(c.accept + " " + std::to_string(count));
+    for (const auto& [accept, coding] : cases) {
+      SCOPED_TRACE(accept + " " + std::to_string(count));
       TestResponse response =
-          fetch(port_, "GET", "/lines?count=" + std::to_string(count), "Accept-Encoding: " + c.accept + "\r\n");
-      EXPECT_EQ(response.header("Content-Encoding"), c.compressed ? "gzip" : "");
+          fetch(port_, "GET", "/lines?count=" + std::to_string(count), "Accept-Encoding: " + accept + "\r\n");
+      EXPECT_EQ(response.header("Content-Encoding"), coding);
       EXPECT_EQ(response.header("Vary"), "Accept-Encoding");
-      std::string body = c.compressed ? gunzip(response.body) : response.body;
+      std::string body = coding == "gzip"   ? gunzip(response.body)
+                         : coding == "zstd" ? unzstd(response.body)
+                                            : response.body;
       EXPECT_EQ(body.size(), static_cast<std::size_t>(count) * 1000);
     }
   }
