@@ -5,7 +5,8 @@
 //
 // Target i answers on /t/i/metrics, or on port + i with --ports, with page (i * 7 + seconds since the start / interval)
 // of the recording, so that targets differ and values move. With --hang N the first N take requests and never answer.
-// On SIGTERM it prints what it served and its own CPU time.
+// On SIGTERM it prints what it served and its own CPU time; on SIGUSR1 by how much the latest request since the last
+// SIGUSR1 came later than the interval after the one before of the same target.
 
 #include <arpa/inet.h>
 #include <libdeflate.h>
@@ -17,6 +18,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstring>
@@ -129,6 +131,7 @@ class Replay {
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGUSR1);
     sigprocmask(SIG_BLOCK, &signals, nullptr);
     signal_ = signalfd(-1, &signals, SFD_CLOEXEC);
     watch(signal_, EPOLLIN, EPOLL_CTL_ADD);
@@ -142,7 +145,12 @@ class Replay {
       const int n = epoll_wait(epoll_, events, 256, -1);
       for (int i = 0; i < n; ++i) {
         const int fd = events[i].data.fd;
-        if (fd == signal_) return;
+        if (fd == signal_) {
+          signalfd_siginfo got{};
+          if (read(signal_, &got, sizeof got) != sizeof got || got.ssi_signo != SIGUSR1) return;
+          print_delay();
+          continue;
+        }
         if (auto listener = listeners_.find(fd); listener != listeners_.end()) {
           accept_on(fd, listener->second);
         } else if (auto found = connections_.find(fd); found != connections_.end() && !serve(fd, found->second)) {
@@ -151,6 +159,13 @@ class Replay {
         }
       }
     }
+  }
+
+  void print_delay() {
+    std::printf("replay: latest %.1f ms after its time, of %zu targets\n", std::max(0.0, latest_) * 1e3, asked_.size());
+    std::fflush(stdout);
+    latest_ = 0;
+    asked_.clear();
   }
 
   void print_usage() const {
@@ -215,12 +230,21 @@ class Replay {
     int target = connection.target;
     if (!options_.ports && std::sscanf(connection.request.c_str(), "GET /t/%d/", &target) != 1) return false;
     connection.request.clear();
+    note_time(target);
     if (target < options_.hang) return true;
     const auto elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
     const auto page = static_cast<std::size_t>(target) * 7 + static_cast<std::size_t>(elapsed / options_.interval);
     connection.unsent = answers_[page % answers_.size()];
     ++served_;
     return send_rest(fd, connection, false);
+  }
+
+  void note_time(int target) {
+    const auto now = std::chrono::steady_clock::now();
+    auto [found, is_first] = asked_.try_emplace(target, now);
+    if (is_first) return;
+    latest_ = std::max(latest_, std::chrono::duration<double>(now - found->second).count() - options_.interval);
+    found->second = now;
   }
 
   bool send_rest(int fd, Connection& connection, bool was_waiting) {
@@ -244,6 +268,8 @@ class Replay {
   std::unordered_map<int, int> listeners_;
   std::unordered_map<int, Connection> connections_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::unordered_map<int, std::chrono::steady_clock::time_point> asked_;  ///< by target, since the last SIGUSR1
+  double latest_ = 0;
   double start_cpu_ = 0;
   unsigned long long served_ = 0;
 };

@@ -17,6 +17,23 @@ using nlohmann::json;
 /// A list of objects with lists.
 constexpr int kMostLevels = 3;
 
+/// What a list may come to when each target has got the labels of its group.
+constexpr std::size_t kMostLabelBytes = 256u << 20;
+
+/// A few bytes of labels times a few of targets are more than any memory holds.
+Status check_size(const std::vector<TargetGroup>& groups, const std::string& name) {
+  std::size_t bytes = 0;
+  for (const TargetGroup& group : groups) {
+    std::size_t of_target = 0;
+    for (const Label& label : group.labels) of_target += sizeof label + label.name.size() + label.value.size();
+    if (of_target > 0 && group.targets.size() > (kMostLabelBytes - bytes) / of_target) {
+      return bad_data(name + ": labels and targets multiply to more than 256 MiB");
+    }
+    bytes += of_target * group.targets.size();
+  }
+  return {};
+}
+
 Error json_error(const std::string& name, std::size_t index, const std::string& message) {
   return bad_data(name + ": target group " + std::to_string(index) + ": " + message);
 }
@@ -68,6 +85,7 @@ Result<std::vector<TargetGroup>> parse_json_target_groups(std::string_view text,
     if (!group.ok()) return group.error();
     groups.push_back(std::move(*group));
   }
+  if (Status size = check_size(groups, name); !size) return size.error();
   return groups;
 }
 
@@ -98,11 +116,12 @@ Result<std::vector<TargetGroup>> parse_yaml_target_groups(std::string_view text,
     }
     group.labels = Labels(std::move(labels));
   }
+  if (Status size = check_size(groups, name); !size) return size.error();
   return groups;
 }
 
 Result<std::vector<TargetGroup>> read_target_groups(const std::string& path) {
-  const auto text = read_config_file(path);
+  const auto text = read_regular_file(path);
   if (!text.ok()) return text.error();
   const bool is_json = path.ends_with(".json") || path.ends_with(".JSON");
   return is_json ? parse_json_target_groups(*text, path) : parse_yaml_target_groups(*text, path);

@@ -43,7 +43,7 @@ void WriteRequestSettings::prepare(FetchRequest& request, RemoteWriteProtocol me
   request.access = access;
   request.form = std::move(body);
   request.form_type = content_type(message_protocol);
-  request.any_status = true;
+  request.raw = true;
 }
 
 Delivery judge_answer(const FetchResult& result, const RemoteWriteConfig& config, RemoteWriteProtocol protocol) {

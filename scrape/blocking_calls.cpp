@@ -19,11 +19,13 @@ constexpr std::chrono::seconds kIdleTime{2};
 struct BlockingCalls::State {
   std::mutex mutex;
   std::condition_variable work;
+  std::condition_variable done;
   boost::asio::io_context* io = nullptr;  ///< null once the owner is gone
   std::deque<std::function<Answer()>> queue;
   std::size_t most_threads = 0;
   std::size_t threads = 0;
   std::size_t idle = 0;
+  std::size_t running = 0;
 
   static void run(const std::shared_ptr<State>& state) {
     std::unique_lock lock(state->mutex);
@@ -34,18 +36,23 @@ struct BlockingCalls::State {
       if (state->io == nullptr || state->queue.empty()) break;
       auto call = std::move(state->queue.front());
       state->queue.pop_front();
+      ++state->running;
       lock.unlock();
       Answer answer = call();
       call = nullptr;
       lock.lock();
+      --state->running;
+      if (state->io != nullptr) {
+        boost::asio::post(*state->io, [state, answer = std::move(answer)] {
+          {
+            std::lock_guard still_there(state->mutex);
+            if (state->io == nullptr) return;
+          }
+          answer();
+        });
+      }
+      state->done.notify_all();
       if (state->io == nullptr) break;
-      boost::asio::post(*state->io, [state, answer = std::move(answer)] {
-        {
-          std::lock_guard still_there(state->mutex);
-          if (state->io == nullptr) return;
-        }
-        answer();
-      });
     }
     --state->threads;
   }
@@ -67,6 +74,11 @@ BlockingCalls::~BlockingCalls() {
 bool BlockingCalls::is_busy() const {
   std::lock_guard lock(state_->mutex);
   return state_->idle <= state_->queue.size() && state_->threads >= state_->most_threads;
+}
+
+void BlockingCalls::wait_until_idle() {
+  std::unique_lock lock(state_->mutex);
+  state_->done.wait(lock, [&] { return state_->running == 0 && state_->queue.empty(); });
 }
 
 bool BlockingCalls::run(std::function<Answer()> call) {

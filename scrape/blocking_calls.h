@@ -26,6 +26,8 @@ class BlockingCalls {
   bool run(std::function<Answer()> call);
   /// Whether a call would have to wait.
   bool is_busy() const;
+  /// Waits until no call is running or waiting; their answers are with the io_context then.
+  void wait_until_idle();
 
  private:
   struct State;

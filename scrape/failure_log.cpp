@@ -1,5 +1,6 @@
 #include "scrape/failure_log.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -36,7 +37,9 @@ bool FailureLog::open() {
       named.st_ino == opened.st_ino && named.st_dev == opened.st_dev) {
     return true;
   }
-  file_.reset(std::fopen(path_.c_str(), "ae"));
+  // A FIFO that nobody reads would wait.
+  const int fd = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
+  file_.reset(fd < 0 ? nullptr : ::fdopen(fd, "a"));
   if (!file_ && !std::exchange(failed_, true)) {
     log_warn("Failed scrapes cannot be logged to the file", {{"file", path_}, {"err", std::strerror(errno)}});
   }

@@ -28,6 +28,9 @@ constexpr std::size_t kReadSize = 64 << 10;
 /// Reads of one connection before others get their turn.
 constexpr int kReadsInARow = 8;
 
+/// Bodies from this size on may take tens of milliseconds to unpack.
+constexpr std::size_t kLargePacked = 32 << 10;
+
 bool is_redirect(unsigned status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
@@ -159,7 +162,7 @@ class Fetcher final : public HttpFetcher, public std::enable_shared_from_this<Fe
     }
     unsent_ += "\r\n";
     if (form != nullptr) unsent_ += *form;
-    answer_.emplace(shared_.pages, request_->body_limit, request_->any_status);
+    answer_.emplace(shared_.pages, request_->body_limit, request_->raw);
     write_more();
   }
 
@@ -272,20 +275,24 @@ class Fetcher final : public HttpFetcher, public std::enable_shared_from_this<Fe
       result.status = Error{ErrorKind::unavailable,
                             "server returned HTTP status " + std::to_string(status) + " " + answer_->reason()};
       result.retry_after = answer_->header("Retry-After");
-      if (request_->any_status) result.body = answer_->take_body();
+      if (request_->raw) result.body = answer_->take_body();
       finish(std::move(result));
       return;
     }
     result.content_type = answer_->header("Content-Type");
     result.body = answer_->take_body();
     result.transferred = result.body.size();
-    unpack(result, lower(answer_->header("Content-Encoding")));
-    if (result.status.ok()) result.body.end_line();
+    if (!request_->raw) {
+      unpack(result, lower(answer_->header("Content-Encoding")));
+      if (result.status.ok() && !result.packed) result.body.end_line();
+    }
     finish(std::move(result));
   }
 
   void unpack(FetchResult& result, const std::string& encoding) {
     if (encoding == "gzip" || encoding == "x-gzip") {
+      result.packed = request_->keep_large_packed && result.body.size() >= kLargePacked;
+      if (result.packed) return;
       PageBuffer unpacked = shared_.pages.take();
       result.status = shared_.gzip.unpack(result.body.view(), request_->body_limit, unpacked);
       std::swap(result.body, unpacked);
@@ -364,6 +371,14 @@ class Fetcher final : public HttpFetcher, public std::enable_shared_from_this<Fe
 };
 
 }  // namespace
+
+void unpack_body(FetchResult& result, std::size_t limit) {
+  PageBuffer unpacked;
+  result.status = GzipReader().unpack(result.body.view(), limit, unpacked);
+  if (result.status.ok()) unpacked.end_line();
+  result.body = std::move(unpacked);
+  result.packed = false;
+}
 
 HttpClient::HttpClient(asio::io_context& io, PageBufferPool& pages) : shared_(std::make_unique<Shared>(io, pages)) {}
 HttpClient::~HttpClient() = default;

@@ -26,8 +26,10 @@ struct FetchRequest {
   std::shared_ptr<HttpAccess> access;          ///< null: no credentials, no proxy, the system's authorities
   std::shared_ptr<const std::string> form;     ///< sent by POST; null: GET
   const char* form_type = "application/x-www-form-urlencoded";  ///< its Content-Type
-  /// Whether the answer's body is wanted whatever its status, as it may say what was wrong.
-  bool any_status = false;
+  /// Whether the body is wanted as it comes, and whatever the status, as it may say what was wrong.
+  bool raw = false;
+  /// A large body in gzip is left as it is, for somebody else to unpack.
+  bool keep_large_packed = false;
 };
 
 struct FetchResult {
@@ -35,9 +37,13 @@ struct FetchResult {
   unsigned http_status = 0;     ///< 0: no answer
   std::string content_type;     ///< as sent, shortened
   PageBuffer body;              ///< unpacked, ends with a newline unless empty; give it back to the pool
+  bool packed = false;          ///< the body is still in gzip: unpack_body() is due
   std::size_t transferred = 0;  ///< bytes of the body as they came
   std::string retry_after;      ///< of an answer other than 200: the header of that name
 };
+
+/// Unpacks a body that was left packed, to at most `limit` bytes. From any thread.
+void unpack_body(FetchResult& result, std::size_t limit);
 
 /// Fetches pages from one target, one at a time, over a connection that is kept between fetches.
 class HttpFetcher {

@@ -30,6 +30,7 @@ bool same_lines(const LayoutBlock& block, std::span<const LayoutLine> lines, std
 
 LayoutPool::Handle LayoutPool::intern(std::span<const LayoutLine> lines, std::span<const char* const> texts) {
   const std::uint64_t hash = hash_lines(lines, texts);
+  std::lock_guard lock(mutex_);
   auto [found, inserted] = blocks_.try_emplace(hash, nullptr);
   if (!inserted && same_lines(*found->second, lines, texts)) {
     ++found->second->users_;
@@ -56,7 +57,13 @@ LayoutPool::Handle LayoutPool::intern(std::span<const LayoutLine> lines, std::sp
   return Handle(block.release());
 }
 
+std::size_t LayoutPool::bytes() const {
+  std::lock_guard lock(mutex_);
+  return bytes_;
+}
+
 void LayoutPool::release(LayoutBlock* block) {
+  std::lock_guard lock(mutex_);
   if (--block->users_ > 0) return;
   if (block->shared_) blocks_.erase(block->hash_);
   bytes_ -= block->bytes();

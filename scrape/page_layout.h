@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string_view>
 #include <unordered_map>
@@ -38,7 +39,7 @@ class LayoutBlock {
 };
 
 /// Keeps one copy of blocks that targets have in common: a fleet of the same exporter differs in few lines.
-/// Not thread-safe. Must outlive the handles it gives.
+/// Thread-safe. Must outlive the handles it gives.
 class LayoutPool {
  public:
   /// A counted reference to a block.
@@ -72,11 +73,12 @@ class LayoutPool {
   Handle intern(std::span<const LayoutLine> lines, std::span<const char* const> texts);
 
   /// All blocks, once each.
-  std::size_t bytes() const { return bytes_; }
+  std::size_t bytes() const;
 
  private:
   void release(LayoutBlock* block);
 
+  mutable std::mutex mutex_;  ///< guards the rest, and the blocks' counts
   /// Blocks by hash. Of two with the same hash and other bytes, the second is not shared.
   std::unordered_map<std::uint64_t, LayoutBlock*> blocks_;
   std::size_t bytes_ = 0;

@@ -20,6 +20,12 @@ TimestampUs wall_us() {
       .count();
 }
 
+/// From here on a page is large: new, it takes tens of milliseconds to write.
+constexpr std::size_t kLargePage = 512 << 10;
+constexpr std::size_t kLargeSeries = 10'000;
+/// Samples of a large page that are stored at once.
+constexpr std::size_t kLargeBatch = 5'000;
+
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 }  // namespace
@@ -27,6 +33,13 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 struct ScrapeLoop::Timer {
   explicit Timer(boost::asio::io_context& io) : slot(io) {}
   boost::asio::steady_timer slot;
+};
+
+/// The answer to a scrape, on its way to the store.
+struct ScrapeLoop::Page {
+  FetchResult result;
+  Status status;
+  double duration = 0;
 };
 
 ScrapeLoop::ScrapeLoop(LoopContext& context, Target target, std::shared_ptr<const JobSettings> job)
@@ -54,11 +67,16 @@ void ScrapeLoop::prepare_request() {
   request_.access = job_->access;
   writer_.set_timeout(target_.timeout);
   request_.body_limit = job_->body_limit;
+  request_.keep_large_packed = true;
 }
 
 void ScrapeLoop::start() { wait_for_slot(); }
 
 void ScrapeLoop::reconfigure(Target target, std::shared_ptr<const JobSettings> job) {
+  if (writing_) {
+    next_ = std::make_unique<Settings>(Settings{std::move(target), std::move(job)});
+    return;
+  }
   const bool other_interval = target.interval != target_.interval;
   {
     std::lock_guard lock(context_.status_mutex);
@@ -80,7 +98,24 @@ void ScrapeLoop::stop(bool mark_stale) {
   stopped_ = true;
   timer_->slot.cancel();
   fetcher_->cancel();
-  if (mark_stale) writer_.write_end(std::max(wall_us() / 1000, time_ + 1));
+  if (!mark_stale) {
+    writer_.abandon();
+    return;
+  }
+  end_time_ = std::max(wall_us() / 1000, time_ + 1);
+  if (!writing_) end_series();
+}
+
+void ScrapeLoop::end_series() {
+  const auto end_elsewhere = [self = shared_from_this()]() -> BlockingCalls::Answer {
+    WriteBuffers buffers;
+    buffers.most_at_once = kLargeBatch;
+    self->writer_.write_end(buffers, *self->end_time_);
+    return [self] {};
+  };
+  if (writer_.cache().size() < kLargeSeries || !context_.large_pages.run(end_elsewhere)) {
+    writer_.write_end(context_.buffers, *end_time_);
+  }
 }
 
 void ScrapeLoop::wait_for_slot() {
@@ -112,10 +147,36 @@ void ScrapeLoop::scrape() {
 }
 
 void ScrapeLoop::finish(FetchResult result) {
-  running_ = false;
   if (stopped_) return;
-  ScrapeMetrics& metrics = context_.writers.metrics;
-  metrics.body_bytes.add(static_cast<double>(result.transferred));
+  const bool large = result.packed || result.body.size() >= kLargePage || writer_.cache().size() >= kLargeSeries;
+  if (!large) {
+    Page page{std::move(result), {}, 0};
+    write(page, context_.buffers);
+    conclude(page);
+    return;
+  }
+  auto page = std::make_shared<Page>(Page{std::move(result), {}, 0});
+  if (write_elsewhere(page)) return;
+  write(*page, context_.buffers);  // there is no thread to be had
+  conclude(*page);
+}
+
+bool ScrapeLoop::write_elsewhere(const std::shared_ptr<Page>& page) {
+  writing_ = true;
+  const bool runs = context_.large_pages.run([self = shared_from_this(), page]() -> BlockingCalls::Answer {
+    WriteBuffers buffers;
+    buffers.most_at_once = kLargeBatch;
+    self->write(*page, buffers);
+    return [self, page] { self->conclude(*page); };
+  });
+  if (!runs) writing_ = false;
+  return runs;
+}
+
+/// On any thread.
+void ScrapeLoop::write(Page& page, WriteBuffers& buffers) {
+  FetchResult& result = page.result;
+  if (result.packed) unpack_body(result, request_.body_limit);
   PageFormat format = PageFormat::text;
   if (result.status.ok()) {
     auto found = page_format(result.content_type, job_->config->fallback_scrape_protocol);
@@ -125,14 +186,24 @@ void ScrapeLoop::finish(FetchResult result) {
       result.status = found.error();
     }
   }
-  double duration = 0;
-  Status status = writer_.write(result.status, result.body.view(), format, time_, [this, &duration] {
-    duration = seconds_since(started_);
-    return duration;
+  page.status = writer_.write(buffers, result.status, result.body.view(), format, time_, [this, &page] {
+    page.duration = seconds_since(started_);
+    return page.duration;
   });
-  context_.pages.give(std::move(result.body));
+}
+
+void ScrapeLoop::conclude(Page& page) {
+  writing_ = false;
+  context_.pages.give(std::move(page.result.body));
+  if (stopped_) {
+    if (end_time_) end_series();
+    return;
+  }
+  const Status& status = page.status;
+  ScrapeMetrics& metrics = context_.writers.metrics;
+  metrics.body_bytes.add(static_cast<double>(page.result.transferred));
   (status.ok() ? metrics.succeeded : metrics.failed).add();
-  metrics.duration.observe(duration);
+  metrics.duration.observe(page.duration);
   {
     std::lock_guard lock(context_.status_mutex);
     health_ = status.ok() ? TargetHealth::up : TargetHealth::down;
@@ -144,9 +215,11 @@ void ScrapeLoop::finish(FetchResult result) {
     if (!error.empty() && job_->failure_log) job_->failure_log->add(job_->config->job_name, target_.url.text, error);
     last_error_ = std::move(error);
     last_warning_ = status.ok() ? writer_.warning() : std::string();
-    last_duration_ = duration;
+    last_duration_ = page.duration;
     last_scrape_ = time_;
   }
+  if (auto next = std::exchange(next_, nullptr)) reconfigure(std::move(next->target), std::move(next->job));
+  running_ = false;
   wait_for_slot();
 }
 

@@ -3,9 +3,11 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "config/config.h"
+#include "scrape/blocking_calls.h"
 #include "scrape/http_client.h"
 #include "scrape/schedule.h"
 #include "scrape/scrape_manager.h"
@@ -22,7 +24,9 @@ struct LoopContext {
   HttpClient& client;
   PageBufferPool& pages;
   WriterContext& writers;
-  std::mutex& status_mutex;  ///< guards what `ScrapeLoop::status` reads
+  WriteBuffers& buffers;       ///< of the io_context's thread
+  BlockingCalls& large_pages;  ///< where pages are written that would keep other targets waiting
+  std::mutex& status_mutex;    ///< guards what `ScrapeLoop::status` reads
 };
 
 /// What a job's targets share; immutable.
@@ -51,16 +55,25 @@ class ScrapeLoop : public std::enable_shared_from_this<ScrapeLoop> {
   TargetStatus status() const;
 
   Labels labels() const { return target_.public_labels(); }
-  /// What the target served last.
-  const SeriesCache& page() const { return writer_.cache(); }
+  /// What the target served last; null while a large page is being written.
+  const SeriesCache* page() const { return writing_ ? nullptr : &writer_.cache(); }
 
  private:
   struct Timer;
+  struct Page;
+  struct Settings {
+    Target target;
+    std::shared_ptr<const JobSettings> job;
+  };
 
   void prepare_request();
   void wait_for_slot();
   void scrape();
   void finish(FetchResult result);
+  void write(Page& page, WriteBuffers& buffers);
+  bool write_elsewhere(const std::shared_ptr<Page>& page);
+  void conclude(Page& page);
+  void end_series();
 
   LoopContext& context_;
   Target target_;
@@ -74,7 +87,10 @@ class ScrapeLoop : public std::enable_shared_from_this<ScrapeLoop> {
   TimestampMs time_ = 0;     ///< of the running or last scrape
   std::uint64_t waits_ = 0;  ///< a timer that fired while it was being replaced finds another number
   bool running_ = false;
+  bool writing_ = false;  ///< on another thread, which has the writer
   bool stopped_ = false;
+  std::unique_ptr<Settings> next_;       ///< come while `writing_`
+  std::optional<TimestampMs> end_time_;  ///< when the series are to end, if they are, once nothing is written
 
   // Guarded by status_mutex.
   TargetHealth health_ = TargetHealth::unknown;

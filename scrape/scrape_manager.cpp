@@ -12,6 +12,7 @@
 #include <thread>
 #include <utility>
 
+#include "scrape/blocking_calls.h"
 #include "scrape/failure_log.h"
 #include "scrape/http_access.h"
 #include "scrape/http_client.h"
@@ -99,6 +100,10 @@ class ScrapeManager::Impl {
       work_.reset();  // the thread ends once the canceled operations have said so
     });
     thread_.join();
+    do {  // what is still being written ends here, while everything that it needs is there
+      large_pages_.wait_until_idle();
+      io_.restart();
+    } while (io_.poll() > 0);
   }
 
   std::vector<TargetStatus> active_targets() const {
@@ -156,7 +161,9 @@ class ScrapeManager::Impl {
     for (std::size_t i = 0; go_on && i < loops.size(); i += kTargetsAtOnce) {
       run_on_io([&] {
         const std::size_t end = std::min(loops.size(), i + kTargetsAtOnce);
-        for (std::size_t k = i; go_on && k < end; ++k) go_on = visit(loops[k]->labels(), loops[k]->page());
+        for (std::size_t k = i; go_on && k < end; ++k) {
+          if (const SeriesCache* page = loops[k]->page()) go_on = visit(loops[k]->labels(), *page);
+        }
       });
     }
     run_on_io([&] { loops.clear(); });
@@ -307,8 +314,10 @@ class ScrapeManager::Impl {
   // Of the io thread from here on, but for what status_mutex_ guards.
   PageBufferPool pages_;
   WriterContext writers_;
+  WriteBuffers buffers_;
+  BlockingCalls large_pages_{io_, 1};
   HttpClient client_;
-  LoopContext context_{io_, client_, pages_, writers_, status_mutex_};
+  LoopContext context_{io_, client_, pages_, writers_, buffers_, large_pages_, status_mutex_};
   std::vector<ScrapePool> pools_;  ///< written with status_mutex_ held
   std::vector<std::weak_ptr<FailureLog>> failure_logs_;
   std::thread thread_;

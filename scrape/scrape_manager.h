@@ -73,7 +73,8 @@ class ScrapeManager {
 
   /// Is given a target's labels and the page that it served last; false ends the visit.
   using PageVisitor = std::function<bool(const Labels& target, const SeriesCache& page)>;
-  /// Visits all active targets, a few at a time on the thread that scrapes, so that others wait for milliseconds only.
+  /// Visits all active targets but those whose large page is just being written, a few at a time on the thread that
+  /// scrapes, so that others wait for milliseconds only.
   void visit_pages(const PageVisitor& visit) const;
 
  private:

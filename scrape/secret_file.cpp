@@ -32,7 +32,7 @@ Result<const std::string*> Secret::read() {
   if (!now) return fail(std::strerror(errno));
   if (now == version_) return &text_;
   if (now->size > kLargestSecret) return fail("it has more than a mebibyte");
-  auto text = read_config_file(source_.file);
+  auto text = read_regular_file(source_.file);
   if (!text.ok()) return Error{ErrorKind::unavailable, text.error().message};
   const auto begin = text->find_first_not_of(" \t\r\n\v\f");
   const auto end = text->find_last_not_of(" \t\r\n\v\f");

@@ -10,7 +10,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <future>
-#include <list>
 #include <thread>
 
 #include "scrape/blocking_calls.h"
@@ -51,7 +50,8 @@ class TargetFinder::Thread {
 
   ~Thread() {
     boost::asio::post(io_, [this] {
-      for (const auto& job : jobs_) job->end();
+      for (const auto& job : jobs_) job->settle.cancel();
+      for (const auto& source : sources_) source->discovery->stop();
       work_.reset();  // the thread ends once the canceled operations have said so
     });
     thread_.join();
@@ -65,7 +65,7 @@ class TargetFinder::Thread {
       std::vector<FoundJob> found;
       for (const auto& job : jobs_) found.push_back(targets_of(*job));
       all(std::move(found));
-      for (const auto& job : jobs_) start(*job);
+      for (const auto& source : sources_) start(source);
       done.set_value();
     });
     done.get_future().wait();
@@ -74,6 +74,7 @@ class TargetFinder::Thread {
   bool all_answered() const { return unanswered_ == 0; }
 
  private:
+  /// A discovery, of all jobs that want the same.
   struct Source {
     DiscoveryConfig config;
     std::shared_ptr<Discovery> discovery;
@@ -84,64 +85,64 @@ class TargetFinder::Thread {
 
   struct Job {
     explicit Job(boost::asio::io_context& io) : settle(io) {}
-    void end() {
-      settle.cancel();
-      for (Source& source : sources) source.discovery->stop();
-    }
     std::shared_ptr<const ScrapeConfig> config;
-    std::list<Source> sources;  ///< a list, as their discoveries refer to them
+    std::vector<std::shared_ptr<Source>> sources;
     boost::asio::steady_timer settle;
     bool waits = false;
   };
 
   void reconfigure(std::vector<std::shared_ptr<const ScrapeConfig>> configs) {
-    const auto old = std::exchange(jobs_, {});
+    for (const auto& job : std::exchange(jobs_, {})) job->settle.cancel();
+    const auto before = std::exchange(sources_, {});
     for (auto& config : configs) {
-      const auto known = std::find_if(old.begin(), old.end(),
-                                      [&](const auto& job) { return job->config->job_name == config->job_name; });
       Job& job = *jobs_.emplace_back(std::make_shared<Job>(io_));
       job.config = std::move(config);
       for (const DiscoveryConfig& wanted : job.config->discoveries) {
-        if (known != old.end() && take_over(**known, wanted, job)) continue;
-        Source& source = job.sources.emplace_back();
-        source.config = wanted;
-        source.discovery = make_discovery(wanted, context_);
-        ++unanswered_;
+        auto source = find_source(sources_, wanted);
+        if (!source) {
+          source = find_source(before, wanted);
+          if (!source) source = make_source(wanted);
+          sources_.push_back(source);
+        }
+        if (std::find(job.sources.begin(), job.sources.end(), source) == job.sources.end()) {
+          job.sources.push_back(std::move(source));
+        }
       }
     }
-    for (const auto& job : old) {
-      for (const Source& source : job->sources) unanswered_ -= source.answered ? 0 : 1;
-      job->end();
+    for (const auto& source : before) {
+      if (std::find(sources_.begin(), sources_.end(), source) != sources_.end()) continue;
+      unanswered_ -= source->answered ? 0 : 1;
+      source->discovery->stop();
     }
   }
 
-  /// Moves a running discovery of the same configuration to the job's successor.
-  static bool take_over(Job& from, const DiscoveryConfig& wanted, Job& to) {
-    const auto found = std::find_if(from.sources.begin(), from.sources.end(),
-                                    [&](const Source& source) { return source.config == wanted; });
-    if (found == from.sources.end()) return false;
-    to.sources.splice(to.sources.end(), from.sources, found);
-    return true;
+  static std::shared_ptr<Source> find_source(const std::vector<std::shared_ptr<Source>>& sources,
+                                             const DiscoveryConfig& wanted) {
+    const auto found =
+        std::find_if(sources.begin(), sources.end(), [&](const auto& source) { return source->config == wanted; });
+    return found == sources.end() ? nullptr : *found;
   }
 
-  void start(Job& job) {
-    for (Source& source : job.sources) {
-      if (std::exchange(source.started, true)) continue;
-      source.discovery->start([this, &source](std::vector<TargetGroup> groups) {
-        source.groups = std::move(groups);
-        if (!std::exchange(source.answered, true)) --unanswered_;
-        if (const auto owner = owner_of(source)) update_soon(owner);
-      });
-    }
+  std::shared_ptr<Source> make_source(const DiscoveryConfig& wanted) {
+    auto source = std::make_shared<Source>();
+    source->config = wanted;
+    source->discovery = make_discovery(wanted, context_);
+    ++unanswered_;
+    return source;
   }
 
-  std::shared_ptr<Job> owner_of(const Source& source) const {
-    for (const auto& job : jobs_) {
-      for (const Source& own : job->sources) {
-        if (&own == &source) return job;
+  void start(const std::shared_ptr<Source>& source) {
+    if (std::exchange(source->started, true)) return;
+    source->discovery->start([this, weak = std::weak_ptr<Source>(source)](std::vector<TargetGroup> groups) {
+      const auto still_there = weak.lock();
+      if (!still_there) return;
+      still_there->groups = std::move(groups);
+      if (!std::exchange(still_there->answered, true)) --unanswered_;
+      for (const auto& job : jobs_) {
+        const auto& own = job->sources;
+        if (std::find(own.begin(), own.end(), still_there) != own.end()) update_soon(job);
       }
-    }
-    return nullptr;
+    });
   }
 
   void update_soon(const std::shared_ptr<Job>& job) {
@@ -159,9 +160,9 @@ class TargetFinder::Thread {
     FoundJob found{job.config, {}};
     std::vector<const std::vector<TargetGroup>*> groups = {&job.config->static_configs};
     std::size_t discovered = 0;
-    for (const Source& source : job.sources) {
-      groups.push_back(&source.groups);
-      for (const TargetGroup& group : source.groups) discovered += group.targets.size();
+    for (const auto& source : job.sources) {
+      groups.push_back(&source->groups);
+      for (const TargetGroup& group : source->groups) discovered += group.targets.size();
     }
     found.targets = build_targets(*job.config, groups);
     if (!job.sources.empty()) {
@@ -182,6 +183,7 @@ class TargetFinder::Thread {
   DiscoveryContext context_;
   MetricsRegistry& metrics_;
   std::vector<std::shared_ptr<Job>> jobs_;
+  std::vector<std::shared_ptr<Source>> sources_;  ///< of all jobs, each once
   std::atomic<int> unanswered_{0};
   std::thread thread_;
 };

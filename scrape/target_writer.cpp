@@ -1,13 +1,16 @@
 #include "scrape/target_writer.h"
 
 #include <algorithm>
+#include <chrono>
+#include <span>
+#include <thread>
 #include <utility>
 
 #include "model/duration.h"
-#include "model/relabel.h"
 #include "scrape/bucket_labels.h"
 #include "scrape/openmetrics.h"
 #include "scrape/openmetrics_judge.h"
+#include "scrape/series_labels.h"
 #include "scrape/target_metadata.h"
 #include "telemetry/log.h"
 
@@ -26,65 +29,27 @@ constexpr std::string_view kReportNames[] = {"up",
 /// Timestamps further ahead of now than this are refused (Prometheus, scrape/scrape.go, maxAheadTime).
 constexpr DurationMs kMostAhead = DurationMs{10} * 60'000;
 
-bool same_steps(const std::vector<RelabelConfig>& a, const std::vector<RelabelConfig>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const RelabelConfig& x, const RelabelConfig& y) {
-    return x.source_labels == y.source_labels && x.separator == y.separator && x.regex.pattern() == y.regex.pattern() &&
-           x.modulus == y.modulus && x.target_label == y.target_label && x.replacement == y.replacement &&
-           x.action == y.action;
-  });
-}
+/// Locks are not fair: who stores batch after batch lets others have their turn between them.
+constexpr std::chrono::microseconds kPause{200};
 
-/// Whether both make the same series of the same page.
-bool same_series(const ScrapeConfig& a, const ScrapeConfig& b) {
-  return a.honor_labels == b.honor_labels && a.legacy_names == b.legacy_names && a.label_limit == b.label_limit &&
-         a.label_name_length_limit == b.label_name_length_limit &&
-         a.label_value_length_limit == b.label_value_length_limit &&
-         same_steps(a.metric_relabel_configs, b.metric_relabel_configs);
-}
+Error abandoned() { return Error{ErrorKind::unavailable, "the server is stopping"}; }
 
-std::string shorten(std::string_view text) { return std::string(text.substr(0, 50)); }
-
-std::string quoted(std::string_view text) {
-  std::string out;
-  append_quoted(out, text);
-  return out;
-}
-
-/// Puts exposed labels that the target's own have displaced under `exported_` names.
-void restore_displaced(Labels& labels, std::vector<Label> displaced) {
-  // Short names first, as in Prometheus, so that `exported_x` beside `x` comes out the same each time.
-  std::stable_sort(displaced.begin(), displaced.end(),
-                   [](const Label& a, const Label& b) { return a.name.size() < b.name.size(); });
-  for (const Label& label : displaced) {
-    std::string name = label.name;
-    do {
-      name.insert(0, "exported_");
-    } while (labels.has(name));
-    labels.set(name, label.value);
-  }
-}
-
-/// The labels of a page's series together with the target's.
-Labels merge_labels(std::vector<Label> exposed, const Labels& target, bool honor) {
-  auto exposed_value = [&exposed](const std::string& name) {
-    auto found = std::find_if(exposed.begin(), exposed.end(), [&](const Label& l) { return l.name == name; });
-    return found == exposed.end() ? nullptr : &found->value;
-  };
-  std::vector<Label> own;
-  std::vector<Label> displaced;
-  for (const Label& label : target) {
-    const std::string* value = exposed_value(label.name);
-    if (honor && value != nullptr) continue;  // an empty one too: that is how a page says "no such label"
-    own.push_back(label);
-    if (value != nullptr && !value->empty()) displaced.push_back({label.name, *value});
-  }
-  Labels merged(std::move(exposed));
-  for (const Label& label : own) merged.set(label.name, label.value);
-  restore_displaced(merged, std::move(displaced));
-  return merged;
+void add_counts(AppendReport& total, const AppendReport& report) {
+  total.duplicates += report.duplicates;
+  total.out_of_order += report.out_of_order;
+  total.too_old += report.too_old;
+  total.out_of_bounds += report.out_of_bounds;
 }
 
 }  // namespace
+
+void WriteBuffers::clear() {
+  refs.clear();
+  values.clear();
+  times.clear();
+  sources.clear();
+  stale.clear();
+}
 
 TargetWriter::TargetWriter(WriterContext& context, std::shared_ptr<const ScrapeConfig> config, Labels labels,
                            std::string name)
@@ -104,26 +69,23 @@ void TargetWriter::reconfigure(std::shared_ptr<const ScrapeConfig> config) {
   config_ = std::move(config);
 }
 
-Status TargetWriter::write(const Status& fetched, std::string_view text, PageFormat format, TimestampMs time,
-                           const std::function<double()>& seconds) {
-  context_.refs.clear();
-  context_.values.clear();
-  context_.times.clear();
-  context_.sources.clear();
-  context_.stale.clear();
+Status TargetWriter::write(WriteBuffers& buffers, const Status& fetched, std::string_view text, PageFormat format,
+                           TimestampMs time, const std::function<double()>& seconds) {
+  buffers_ = &buffers;
+  buffers_->clear();
   out_of_bounds_ = 0;
   Report report;
   report.body_bytes = text.size();
   Status status = fetched.ok() ? read(text, format, report) : fetched;
   if (status.ok()) {
     collect_samples(time);
-    if (live_) cache_.vanished(context_.page, context_.stale);
+    if (live_) cache_.vanished(buffers_->page, buffers_->stale);
   } else if (live_) {
-    cache_.live(context_.stale);
+    cache_.live(buffers_->stale);
   }
-  page_samples_ = context_.refs.size();
+  page_samples_ = buffers_->refs.size();
   for (std::size_t i = report_size(); i < kReportSeries; ++i) {  // of a configuration that is gone
-    if (report_refs_[i] != kNoSeries) context_.stale.push_back(std::exchange(report_refs_[i], kNoSeries));
+    if (report_refs_[i] != kNoSeries) buffers_->stale.push_back(std::exchange(report_refs_[i], kNoSeries));
   }
   collect_stale(time);
   Status appended = collect_report(status.ok(), report, seconds(), time);
@@ -133,37 +95,37 @@ Status TargetWriter::write(const Status& fetched, std::string_view text, PageFor
   live_ = status.ok();
   if (status.ok()) {
     const auto before = static_cast<double>(cache_.size());
-    const bool changed = cache_.commit(context_.page, config_->track_timestamps_staleness);
+    const bool changed = cache_.commit(buffers_->page, config_->track_timestamps_staleness);
     context_.metrics.cached_series.add(static_cast<double>(cache_.size()) - before);
     context_.metrics.cache_bytes.set(static_cast<double>(context_.layouts.bytes()));
     set_metadata();
     add_exemplars(time);
     if (changed) judge();
   }
-  context_.page.shrink();
+  buffers_->page.shrink();
   return status;
 }
 
-void TargetWriter::write_end(TimestampMs time) {
-  context_.refs.clear();
-  context_.values.clear();
-  context_.times.clear();
-  context_.stale.clear();
-  if (live_) cache_.live(context_.stale);
+void TargetWriter::write_end(WriteBuffers& buffers, TimestampMs time) {
+  buffers_ = &buffers;
+  buffers_->clear();
+  if (live_) cache_.live(buffers_->stale);
   for (const SeriesRef ref : report_refs_) {
-    if (reported_ && ref != kNoSeries) context_.stale.push_back(ref);
+    if (reported_ && ref != kNoSeries) buffers_->stale.push_back(ref);
   }
   live_ = false;
   reported_ = false;
-  if (context_.stale.empty()) return;
+  if (buffers_->stale.empty()) return;
   collect_stale(time);
-  context_.times.assign(1, time);
-  auto appended = context_.appender.append({context_.refs, context_.values, context_.times});
-  if (!appended) log_warn("Stale markers were not stored", {{"target", name_}, {"err", appended.error()}});
+  buffers_->times.assign(1, time);
+  AppendReport ignored;
+  if (Status appended = append_all(ignored); !appended) {
+    log_warn("Stale markers were not stored", {{"target", name_}, {"err", appended.error()}});
+  }
 }
 
 Status TargetWriter::read(std::string_view text, PageFormat format, Report& report) {
-  ScrapedPage& page = context_.page;
+  ScrapedPage& page = buffers_->page;
   PageFault fault;
   if (!cache_.read(text, format, page, fault)) return bad_data(describe_fault(fault, text));
   if (!config_->honor_timestamps) page.times.clear();
@@ -175,11 +137,12 @@ Status TargetWriter::read(std::string_view text, PageFormat format, Report& repo
 }
 
 Status TargetWriter::resolve_fresh(Report& report) {
-  ScrapedPage& page = context_.page;
+  ScrapedPage& page = buffers_->page;
   auto over_limit = [&] { return config_->sample_limit > 0 && report.kept > config_->sample_limit; };
   FamilyTypes types(page);
   for (std::uint32_t i : page.fresh) {
-    auto labels = labels_of(page.series_text(i), types.before(i));
+    if (abandoned_) return abandoned();
+    auto labels = series_labels(page.series_text(i), types.before(i), labels_, *config_);
     if (!labels) {
       PageFault fault{page.text.data() + page.lines[i].series, labels.error().message};
       return bad_data(describe_fault(fault, page.text));
@@ -200,56 +163,10 @@ Status TargetWriter::resolve_fresh(Report& report) {
   return bad_data("sample limit exceeded");
 }
 
-Result<std::optional<Labels>> TargetWriter::labels_of(std::string_view series, MetricType family) const {
-  std::vector<Label> exposed = parse_series(series);
-  normalize_bucket_label(family, exposed);
-  std::vector<std::string_view> names;
-  names.reserve(exposed.size());
-  for (const Label& label : exposed) names.push_back(label.name);
-  std::sort(names.begin(), names.end());
-  if (auto twice = std::adjacent_find(names.begin(), names.end()); twice != names.end()) {
-    return bad_data("label name " + quoted(*twice) + " is not unique");
-  }
-  Labels labels = merge_labels(std::move(exposed), labels_, config_->honor_labels);
-  if (!relabel(labels, config_->metric_relabel_configs) || labels.empty()) return std::optional<Labels>();
-  if (labels.metric_name().empty()) return bad_data("missing metric name (__name__ label)");
-  if (config_->legacy_names && !is_legacy_metric_name(labels.metric_name())) {
-    return bad_data("invalid metric name or label names: " + labels.to_string());
-  }
-  for (const Label& label : labels) {
-    if (!is_valid_utf8(label.name) || !is_valid_utf8(label.value) ||
-        (config_->legacy_names && !is_legacy_label_name(label.name))) {
-      return bad_data("invalid metric name or label names: " + labels.to_string());
-    }
-  }
-  if (Status within = check_limits(labels); !within) return within.error();
-  return std::optional<Labels>(std::move(labels));
-}
-
-Status TargetWriter::check_limits(const Labels& labels) const {
-  const std::string metric = shorten(labels.metric_name());
-  if (config_->label_limit > 0 && labels.size() > config_->label_limit) {
-    return bad_data("label_limit exceeded (metric: " + metric + ", number of labels: " + std::to_string(labels.size()) +
-                    ", limit: " + std::to_string(config_->label_limit) + ")");
-  }
-  for (const Label& label : labels) {
-    const std::string where = " exceeded (metric: " + metric + ", label name: " + shorten(label.name);
-    if (auto limit = config_->label_name_length_limit; limit > 0 && label.name.size() > limit) {
-      return bad_data("label_name_length_limit" + where + ", length: " + std::to_string(label.name.size()) +
-                      ", limit: " + std::to_string(limit) + ")");
-    }
-    if (auto limit = config_->label_value_length_limit; limit > 0 && label.value.size() > limit) {
-      return bad_data("label_value_length_limit" + where + ", value: " + quoted(shorten(label.value)) +
-                      ", length: " + std::to_string(label.value.size()) + ", limit: " + std::to_string(limit) + ")");
-    }
-  }
-  return {};
-}
-
 void TargetWriter::set_metadata() {
-  const auto& lines = context_.page.metadata;
+  const auto& lines = buffers_->page.metadata;
   for (std::size_t i = 0; i < lines.size();) {
-    const FamilyMetadata family = join_metadata(lines, context_.page.format, i);
+    const FamilyMetadata family = join_metadata(lines, buffers_->page.format, i);
     if (Status set = context_.appender.set_metadata(family.metric, family.metadata); !set) {
       log_warn("Metadata was not stored", {{"target", name_}, {"metric", family.metric}, {"err", set.error()}});
       return;
@@ -258,7 +175,7 @@ void TargetWriter::set_metadata() {
 }
 
 void TargetWriter::add_exemplars(TimestampMs time) {
-  const ScrapedPage& page = context_.page;
+  const ScrapedPage& page = buffers_->page;
   if (page.exemplars.empty() || context_.exemplars == nullptr || !context_.exemplars->enabled()) return;
   FamilyTypes types(page);
   for (const ScrapedPage::Exemplar& found : page.exemplars) {
@@ -270,11 +187,11 @@ void TargetWriter::add_exemplars(TimestampMs time) {
     } else if (!page.times.empty() && page.times[i] != ScrapedPage::kNoTime) {
       exemplar.time = page.times[i];
     }
-    const auto series_labels = [&] {
-      auto labels = labels_of(page.series_text(i), types.before(i));
+    const auto labels_of_sample = [&] {
+      auto labels = series_labels(page.series_text(i), types.before(i), labels_, *config_);
       return labels.ok() && labels->has_value() ? **std::move(labels) : Labels();
     };
-    context_.exemplars->add(page.refs[i], series_labels, std::move(exemplar));
+    context_.exemplars->add(page.refs[i], labels_of_sample, std::move(exemplar));
   }
 }
 
@@ -282,7 +199,7 @@ void TargetWriter::judge() {
   meaning_ = {};
   // A page of this size takes too long, as others wait meanwhile.
   constexpr std::size_t kLargestJudged = 2u << 20;
-  const ScrapedPage& page = context_.page;
+  const ScrapedPage& page = buffers_->page;
   if (page.format != PageFormat::openmetrics || page.text.size() > kLargestJudged) return;
   const PageJudgement judgement = judge_openmetrics(page.text);
   if (judgement.meaning_count == 0) return;
@@ -292,11 +209,11 @@ void TargetWriter::judge() {
 }
 
 void TargetWriter::collect_samples(TimestampMs time) {
-  const ScrapedPage& page = context_.page;
+  const ScrapedPage& page = buffers_->page;
   const bool any_dropped = std::find(page.refs.begin(), page.refs.end(), kDroppedSeries) != page.refs.end();
   if (!any_dropped && page.times.empty()) {
-    context_.refs.assign(page.refs.begin(), page.refs.end());
-    context_.values.assign(page.values.begin(), page.values.end());
+    buffers_->refs.assign(page.refs.begin(), page.refs.end());
+    buffers_->values.assign(page.values.begin(), page.values.end());
     return;
   }
   const TimestampMs latest = page.times.empty() ? kMaxTimestamp : now_ms() + kMostAhead;
@@ -308,22 +225,22 @@ void TargetWriter::collect_samples(TimestampMs time) {
       ++out_of_bounds_;
       continue;
     }
-    context_.refs.push_back(page.refs[i]);
-    context_.values.push_back(page.values[i]);
-    if (!page.times.empty()) context_.times.push_back(at);
-    context_.sources.push_back(i);
+    buffers_->refs.push_back(page.refs[i]);
+    buffers_->values.push_back(page.values[i]);
+    if (!page.times.empty()) buffers_->times.push_back(at);
+    buffers_->sources.push_back(i);
   }
 }
 
 void TargetWriter::add(SeriesRef ref, double value, TimestampMs time) {
   // One time for all unless the page brought its own.
-  if (!context_.times.empty()) context_.times.push_back(time);
-  context_.refs.push_back(ref);
-  context_.values.push_back(value);
+  if (!buffers_->times.empty()) buffers_->times.push_back(time);
+  buffers_->refs.push_back(ref);
+  buffers_->values.push_back(value);
 }
 
 void TargetWriter::collect_stale(TimestampMs time) {
-  for (SeriesRef ref : context_.stale) add(ref, stale_nan(), time);
+  for (SeriesRef ref : buffers_->stale) add(ref, stale_nan(), time);
 }
 
 Status TargetWriter::collect_report(bool up, const Report& report, double seconds, TimestampMs time) {
@@ -344,20 +261,35 @@ Status TargetWriter::collect_report(bool up, const Report& report, double second
     }
     add(report_refs_[i], values[i], time);
   }
-  if (context_.times.empty()) context_.times.push_back(time);
+  if (buffers_->times.empty()) buffers_->times.push_back(time);
   return {};
 }
 
 Status TargetWriter::append() {
-  auto appended = context_.appender.append({context_.refs, context_.values, context_.times});
-  if (!appended) return appended.error();
-  if (!appended->unknown.empty()) {
-    AppendReport report = std::move(*appended);
-    if (Status again = append_unknown(report.unknown, report); !again) return again;
-    count_refused(report);
-    return {};
+  AppendReport total;
+  if (Status appended = append_all(total); !appended) return appended;
+  if (!total.unknown.empty()) {
+    if (Status again = append_unknown(total.unknown, total); !again) return again;
   }
-  count_refused(*appended);
+  count_refused(total);
+  return {};
+}
+
+Status TargetWriter::append_all(AppendReport& total) {
+  const std::span<const SeriesRef> refs(buffers_->refs);
+  const std::span<const double> values(buffers_->values);
+  const std::span<const TimestampMs> times(buffers_->times);
+  for (std::size_t begin = 0; begin < refs.size();) {
+    if (begin > 0) std::this_thread::sleep_for(kPause);
+    if (abandoned_) return abandoned();
+    const std::size_t count = std::min(buffers_->most_at_once, refs.size() - begin);
+    auto appended = context_.appender.append({refs.subspan(begin, count), values.subspan(begin, count),
+                                              times.size() == 1 ? times : times.subspan(begin, count)});
+    if (!appended) return appended.error();
+    add_counts(total, *appended);
+    for (const std::uint32_t i : appended->unknown) total.unknown.push_back(static_cast<std::uint32_t>(begin) + i);
+    begin += count;
+  }
   return {};
 }
 
@@ -365,14 +297,14 @@ Status TargetWriter::append_unknown(const std::vector<std::uint32_t>& unknown, A
   std::vector<SeriesRef> refs;
   std::vector<double> values;
   std::vector<TimestampMs> times;
-  ScrapedPage& page = context_.page;
-  const std::size_t report_begin = context_.refs.size() - report_size();
+  ScrapedPage& page = buffers_->page;
+  const std::size_t report_begin = buffers_->refs.size() - report_size();
   FamilyTypes types(page);
   for (std::uint32_t i : unknown) {
     SeriesRef ref = kNoSeries;
     if (i < page_samples_) {
-      const std::size_t source = context_.sources.empty() ? i : context_.sources[i];
-      auto labels = labels_of(page.series_text(source), types.before(source));
+      const std::size_t source = buffers_->sources.empty() ? i : buffers_->sources[i];
+      auto labels = series_labels(page.series_text(source), types.before(source), labels_, *config_);
       if (!labels || !labels->has_value()) continue;  // it was accepted before, so it is now
       auto found = context_.appender.series(**labels);
       if (!found) return found.error();
@@ -388,15 +320,12 @@ Status TargetWriter::append_unknown(const std::vector<std::uint32_t>& unknown, A
       continue;  // a series that the store has dropped needs no stale marker
     }
     refs.push_back(ref);
-    values.push_back(context_.values[i]);
-    times.push_back(context_.times.size() == 1 ? context_.times[0] : context_.times[i]);
+    values.push_back(buffers_->values[i]);
+    times.push_back(buffers_->times.size() == 1 ? buffers_->times[0] : buffers_->times[i]);
   }
   auto appended = context_.appender.append({refs, values, times});
   if (!appended) return appended.error();
-  total.duplicates += appended->duplicates;
-  total.out_of_order += appended->out_of_order;
-  total.too_old += appended->too_old;
-  total.out_of_bounds += appended->out_of_bounds;
+  add_counts(total, *appended);
   return {};
 }
 

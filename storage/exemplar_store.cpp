@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include "storage/exemplar_log.h"
 #include "telemetry/metrics.h"
 
 namespace pipit {
@@ -80,6 +81,18 @@ ExemplarStore::ExemplarStore(MetricsRegistry& metrics, std::size_t capacity)
       series_in_store_(metrics.gauge("pipit_exemplars_series_in_storage", "Series that have exemplars.")),
       capacity_(capacity) {}
 
+ExemplarStore::~ExemplarStore() = default;
+
+void ExemplarStore::keep_on_disk(const std::filesystem::path& path) {
+  auto log = std::make_unique<ExemplarLog>(path, capacity_);
+  log->read([this](const Labels& series, Exemplar exemplar) {
+    add(
+        kNoSeries, [&series] { return series; }, std::move(exemplar));
+  });
+  std::lock_guard lock(mutex_);
+  log_ = std::move(log);
+}
+
 void ExemplarStore::set_listener(Listener listener) {
   std::lock_guard lock(mutex_);
   listener_ = std::move(listener);
@@ -108,6 +121,7 @@ void ExemplarStore::set_capacity(std::size_t capacity) {
   const std::size_t first = before.size() == capacity_ ? next_ : 0;
   const std::size_t dropped = before.size() - std::min(before.size(), capacity);
   capacity_ = capacity;
+  if (log_) log_->set_exemplars_per_file(capacity);
   next_ = 0;
   for (Series& series : series_) {
     series.newest = kNone;
@@ -130,7 +144,7 @@ void ExemplarStore::set_capacity(std::size_t capacity) {
       series = {};
       free_series_.push_back(i);
     } else {
-      by_ref_.emplace(series.ref, i);
+      if (series.ref != kNoSeries) by_ref_.emplace(series.ref, i);
       by_hash_.emplace(series.labels.hash(), i);
     }
   }
@@ -161,9 +175,10 @@ std::uint32_t ExemplarStore::find_series(SeriesRef ref, const std::function<Labe
     series_[index] = {};
     series_[index].labels = std::move(labels);
     by_hash_.emplace(hash, index);
+    if (log_) log_->forget(index);
   }
   series_[index].ref = ref;
-  by_ref_.emplace(ref, index);
+  if (ref != kNoSeries) by_ref_.emplace(ref, index);
   return index;
 }
 
@@ -216,7 +231,8 @@ ExemplarStore::Outcome ExemplarStore::add(SeriesRef ref, const std::function<Lab
   }
   push(index, exemplar, std::move(labels));
   if (listener_) listener_(series_[index].labels, exemplar);
-  stored_.add();
+  if (log_) log_->add(index, series_[index].labels, exemplar);
+  if (ref != kNoSeries) stored_.add();  // the others were counted by the process that stored them
   publish_size();
   return Outcome::stored;
 }

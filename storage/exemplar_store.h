@@ -3,7 +3,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <filesystem>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <span>
 #include <string>
@@ -20,6 +22,7 @@
 namespace pipit {
 
 class Counter;
+class ExemplarLog;
 class Gauge;
 class MetricsRegistry;
 
@@ -40,7 +43,8 @@ struct SeriesExemplars {
 };
 
 /// The newest exemplars of all series in RAM, a bounded number of them: a new one takes the place of the oldest.
-/// Memory is taken as they come, about 150 bytes each; without exemplars there is none.
+/// On request they are on disk too. Memory is taken as they come, about 150 bytes each; without exemplars there is
+/// none.
 ///
 /// Invariants:
 /// 1. `entries_` is a ring whose oldest element is `next_` once it is full.
@@ -55,6 +59,11 @@ class ExemplarStore {
   static constexpr std::size_t kLongestLabels = 128;
 
   explicit ExemplarStore(MetricsRegistry& metrics, std::size_t capacity = kDefaultCapacity);
+  ~ExemplarStore();
+
+  /// Takes back what an earlier process left at `path` and writes there from now on, so that exemplars outlive this
+  /// one. REQUIRES: nothing was added yet.
+  void keep_on_disk(const std::filesystem::path& path);
 
   /// Keeps so many exemplars from now on; 0 keeps none. Forgets the oldest.
   void set_capacity(std::size_t capacity);
@@ -70,8 +79,8 @@ class ExemplarStore {
   std::vector<SeriesExemplars> select(std::span<const std::vector<Matcher>> matcher_sets, TimestampMs min_time,
                                       TimestampMs max_time) const;
 
-  /// From now on `listener` is told of every exemplar that is stored; null: nobody. When this returns nobody else is told
-  /// any more. It is called under a lock and must not call the store.
+  /// From now on `listener` is told of every exemplar that is stored; null: nobody. When this returns nobody else is
+  /// told any more. It is called under a lock and must not call the store.
   using Listener = std::function<void(const Labels& series, const Exemplar& exemplar)>;
   void set_listener(Listener listener);
 
@@ -109,6 +118,7 @@ class ExemplarStore {
 
   mutable std::mutex mutex_;
   Listener listener_;
+  std::unique_ptr<ExemplarLog> log_;  ///< null: they are in RAM alone
   std::size_t capacity_;
   std::deque<Entry> entries_;
   std::size_t next_ = 0;  ///< where the next one goes once the ring is full

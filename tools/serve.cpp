@@ -177,6 +177,7 @@ int serve(const ServeOptions& options, const ParsedFlags& flags, const Signals& 
   engine_options.default_subquery_step = config->evaluation_interval;
   const Engine engine(**store, engine_options, metrics);
   ExemplarStore exemplars(metrics, config->max_exemplars);
+  exemplars.keep_on_disk(options.data_path / "pipit" / "exemplars");
   ScrapeManager scraping(**store, metrics,
                          {.user_agent = "Pipit/" + std::string(pipit_version()), .exemplars = &exemplars});
   RemoteWriteSender remote_write(**store, exemplars, metrics, options.remote_write);

@@ -8,6 +8,8 @@ UNITS = {
     "MB": lambda v: f"{v / 1e6:.1f} MB" if v < 100e6 else f"{v / 1e6:.0f} MB",
     "M/s": lambda v: f"{v / 1e6:.2f} M",
     "B/sample": lambda v: f"{v:.3f} B",
+    "ms": lambda v: f"{v * 1e3:.0f} ms",
+    "cores": lambda v: f"{v:.3f}",
     "count": lambda v: f"{v:,.0f}",
 }
 REFERENCE = "prometheus"  # whose latencies and answers the others' are held against

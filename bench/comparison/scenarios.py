@@ -2,6 +2,8 @@
 import json
 import math
 import os
+import re
+import signal
 import subprocess
 import sys
 import time
@@ -148,7 +150,44 @@ def million(run, program, server):
     return figures
 
 
-SCENARIOS = {"history": history, "bytes": bytes_a_sample, "scrape": scrape, "million": million}
+def targets(run, program, server):
+    """Thousands of targets every ten seconds: what they cost at rest, plain and compressed, and whom hanging ones delay."""
+    figures = Figures()
+    for mode, arguments in (("plain", []), ("gzip", ["--gzip"])):
+        measure_targets(run, program, server, mode, arguments, figures)
+    hanging = run.options.targets // 10
+    measure_targets(run, program, server, f"{hanging} hang", ["--hang", str(hanging)], figures)
+    return figures
+
+
+def measure_targets(run, program, server, mode, arguments, figures):
+    options, port = run.options, harness.free_port()
+    command = [os.path.join(run.build, "replay"), "--targets", str(options.targets), "--pages", run.pages, "--port",
+               str(port), "--interval", str(options.targets_interval), *arguments]
+    server.configure(subprocess.run(command + ["--config"], check=True, capture_output=True, text=True).stdout)
+    replay = harness.Process(command, os.path.join(server.folder.path, "replay.log"))
+    run.say(program, f"{options.targets} targets, {mode}")
+    try:
+        harness.wait_until(lambda: listens(port, options.targets - 1), "the targets answer")
+        server.start()
+        time.sleep(options.targets_settle)
+        replay.signal(signal.SIGUSR1)
+        cpu, begin = server.cpu_seconds(), time.monotonic()
+        time.sleep(options.targets_seconds)
+        figures.add(f"cores, {mode}", (server.cpu_seconds() - cpu) / (time.monotonic() - begin), "cores")
+        replay.signal(signal.SIGUSR1)
+        harness.wait_until(lambda: replay.log().count("latest") == 2, "the replay says how late scrapes were")
+        latest = float(re.findall(r"latest (\S+) ms", replay.log())[1])
+        figures.add(f"latest scrape, {mode}", latest / 1e3, "ms")
+        figures.memory(mode, server.memory())
+        figures.add(f"targets up, {mode}", number(server, "sum(up)"), "count")
+        figures.add(f"samples a scrape of all, {mode}", number(server, "sum(scrape_samples_scraped)"), "count")
+    finally:
+        replay.kill()
+        server.kill()
+
+
+SCENARIOS = {"history": history, "bytes": bytes_a_sample, "scrape": scrape, "targets": targets, "million": million}
 
 
 def count_load(figures, loaded, cpu_loaded, cpu):
@@ -172,8 +211,8 @@ def number(server, expression):
     return float(result[0]["value"][1]) if result else 0.0
 
 
-def listens(port):
+def listens(port, target=0):
     try:
-        return harness.request(f"http://127.0.0.1:{port}/t/0/metrics").status == 200
+        return harness.request(f"http://127.0.0.1:{port}/t/{target}/metrics").status == 200
     except OSError:
         return False

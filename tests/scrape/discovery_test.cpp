@@ -1,11 +1,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <condition_variable>
 #include <filesystem>
 #include <fstream>
+#include <map>
 
 #include "scrape/dns_records.h"
 #include "scrape/docker_labels.h"
@@ -172,6 +174,65 @@ TEST_F(DiscoveryTest, AServerAnswersWithTargets) {
   EXPECT_THAT(server.requests().front(), HasSubstr("\r\nAuthorization: Bearer abc\r\n"));
   EXPECT_THAT(server.requests().front(), HasSubstr("\r\nX-Prometheus-Refresh-Interval-Seconds: 0.1\r\n"));
   EXPECT_EQ(server.connections(), 1);
+}
+
+TEST_F(DiscoveryTest, JobsThatAskTheSameShareTheAnswer) {
+  std::atomic<int> calls{0};
+  PageServer server([&](const std::string&, Peer& peer) {
+    ++calls;
+    const std::string text = R"([{"targets": ["one:1"]}])";
+    return peer.send("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " +
+                     std::to_string(text.size()) + "\r\n\r\n" + text);
+  });
+  HttpDiscoveryConfig http;
+  http.url = "http://" + server.address() + "/";
+  http.refresh_interval = 3'600'000;
+  std::vector<std::shared_ptr<const ScrapeConfig>> jobs;
+  for (const char* name : {"first", "second"}) {
+    ScrapeConfig config;
+    config.job_name = name;
+    config.discoveries = {http, http};
+    jobs.push_back(std::make_shared<const ScrapeConfig>(std::move(config)));
+  }
+  std::map<std::string, std::size_t> found;
+  finder_ = std::make_unique<TargetFinder>(metrics, "test", [&](FoundJob job) {
+    std::lock_guard lock(mutex_);
+    found[job.config->job_name] = job.targets.active.size();
+    changed_.notify_all();
+  });
+  finder_->apply(jobs, [](const std::vector<FoundJob>&) {});
+  {
+    std::unique_lock lock(mutex_);
+    EXPECT_TRUE(changed_.wait_for(lock, std::chrono::seconds(10), [&] { return found.size() == 2; }));
+    EXPECT_EQ(found, (std::map<std::string, std::size_t>{{"first", 1}, {"second", 1}}));
+  }
+  jobs.erase(jobs.begin());
+  finder_->apply(std::move(jobs), [](const std::vector<FoundJob>& now) {
+    EXPECT_EQ(now.front().targets.active.size(), 1U) << "the answer outlives the job that brought it";
+  });
+  EXPECT_EQ(calls, 1);
+}
+
+TEST_F(DiscoveryTest, WhatIsNoFileIsNotWaitedFor) {
+  ASSERT_EQ(mkfifo(path("pipe.yml").c_str(), 0600), 0);
+  write("real.yml", "- targets: [one:1]\n");
+  FileDiscoveryConfig config;
+  config.files = {path("pipe.yml"), path("real.yml")};
+  find(config);
+  EXPECT_EQ(addresses({"one:1"}), Addresses({"one:1"}));
+  EXPECT_EQ(failures("file"), 1);
+}
+
+TEST_F(DiscoveryTest, LabelsTimesTargetsAreBounded) {
+  std::string text = "[{\"labels\": {\"a\": \"" + std::string(1 << 20, 'x') + "\"}, \"targets\": [";
+  for (int i = 0; i < 300; ++i) text += (i > 0 ? ",\"h" : "\"h") + std::to_string(i) + ":1\"";
+  write("big.json", text + "]}]");
+  write("real.yml", "- targets: [one:1]\n");
+  FileDiscoveryConfig config;
+  config.files = {path("big.json"), path("real.yml")};
+  find(config);
+  EXPECT_EQ(addresses({"one:1"}), Addresses({"one:1"}));
+  EXPECT_EQ(failures("file"), 1);
 }
 
 TEST_F(DiscoveryTest, AnswersOfAnotherTypeAreRefused) {

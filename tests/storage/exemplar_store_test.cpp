@@ -1,6 +1,10 @@
 #include "storage/exemplar_store.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
 
 #include "telemetry/metrics.h"
 
@@ -106,6 +110,97 @@ TEST_F(ExemplarStoreTest, LabelsAreBounded) {
   std::string wide;
   for (int i = 0; i < 123; ++i) wide += "\xc3\xa9";
   EXPECT_EQ(add(1, wide, 1, 3), Outcome::stored) << "characters count, not bytes";
+}
+
+/// A file that several stores, one after another, keep their exemplars in.
+class ExemplarLogTest : public ::testing::Test {
+ protected:
+  ExemplarLogTest() { remove(); }
+  ~ExemplarLogTest() override { remove(); }
+  void remove() const {
+    std::filesystem::remove(path_);
+    std::filesystem::remove(path_ + ".old");
+  }
+
+  std::unique_ptr<ExemplarStore> open(std::size_t capacity = 100) {
+    auto store = std::make_unique<ExemplarStore>(metrics_, capacity);
+    store->keep_on_disk(path_);
+    return store;
+  }
+  static void add(ExemplarStore& store, const std::string& series, const std::string& trace, TimestampMs time,
+                  bool has_time = true) {
+    const Labels labels{{"__name__", "m"}, {"series", series}};
+    store.add(std::hash<std::string>()(series) | 1, [&] { return labels; },
+              {Labels{{"trace", trace}}, 0.5, time, has_time});
+  }
+  static std::string traces(const ExemplarStore& store) {
+    const std::vector<std::vector<Matcher>> sets = {{Matcher::equal("__name__", "m")}};
+    std::string out;
+    for (const SeriesExemplars& series : store.select(sets, kMinTimestamp, kMaxTimestamp)) {
+      out += std::string(series.series.get("series")) + ":";
+      for (const Exemplar& e : series.exemplars) {
+        out += std::string(e.labels.get("trace")) + "@" + std::to_string(e.time) + " ";
+      }
+    }
+    return out;
+  }
+
+  std::string path_ = testing::TempDir() + "exemplars." + std::to_string(::getpid());
+  MetricsRegistry metrics_;
+};
+
+TEST_F(ExemplarLogTest, ARestartBringsThemBack) {
+  EXPECT_EQ(traces(*open()), "");
+  EXPECT_FALSE(std::filesystem::exists(path_)) << "there is no file without exemplars";
+  for (int run = 0; run < 3; ++run) {
+    auto store = open();
+    add(*store, "a", "t" + std::to_string(run), 10 * run);
+    add(*store, "b", "same", -5, false);
+  }
+  auto store = open();
+  EXPECT_EQ(traces(*store), "a:t0@0 t1@10 t2@20 b:same@-5 ");
+  add(*store, "b", "same", 7, false);
+  EXPECT_EQ(traces(*store), "a:t0@0 t1@10 t2@20 b:same@-5 ") << "one that repeats is known to be the same";
+  EXPECT_EQ(store->size(), 4U);
+}
+
+TEST_F(ExemplarLogTest, FilesAreBounded) {
+  std::uintmax_t largest = 0;
+  for (int run = 0; run < 5; ++run) {
+    auto store = open(10);
+    for (int i = 0; i < 100; ++i) {
+      add(*store, std::to_string(i % 30), "t" + std::to_string(i), 1000 * run + i);
+      largest = std::max(largest, std::filesystem::file_size(path_));
+    }
+  }
+  EXPECT_LT(largest, 2000U);
+  EXPECT_EQ(traces(*open(3)), "7:t97@4097 8:t98@4098 9:t99@4099 ");
+  EXPECT_EQ(open(10)->size(), 10U);
+}
+
+TEST_F(ExemplarLogTest, AFileThatIsCutOrDamagedCountsUpToThere) {
+  {
+    auto store = open();
+    add(*store, "a", "one", 1);
+    add(*store, "a", "two", 2);
+  }
+  const auto whole = std::filesystem::file_size(path_);
+  std::filesystem::resize_file(path_, whole - 3);
+  {
+    auto store = open();
+    EXPECT_EQ(traces(*store), "a:one@1 ");
+    add(*store, "a", "three", 3);
+  }
+  EXPECT_EQ(traces(*open()), "a:one@1 three@3 ") << "it is written on from its last good record";
+  for (std::uintmax_t size = 0; size < whole; ++size) {
+    std::filesystem::resize_file(path_, size);
+    open();
+  }
+  std::ofstream(path_) << "pipit exemplars 1\n" << std::string(100, '\xff');
+  EXPECT_EQ(traces(*open()), "");
+  std::ofstream(path_) << "something else";
+  add(*open(), "a", "one", 1);
+  EXPECT_EQ(traces(*open()), "a:one@1 ");
 }
 
 }  // namespace
