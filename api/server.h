@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "api/listener.h"
+#include "api/remote_read_limits.h"
+#include "api/remote_write_versions.h"
 #include "model/result.h"
 #include "query/engine.h"
 #include "scrape/scrape_manager.h"
@@ -17,7 +19,9 @@
 
 namespace pipit {
 
+class AlertSender;
 class ExemplarStore;
+class RuleManager;
 class WebSecurity;
 
 struct ServerOptions {
@@ -30,9 +34,10 @@ struct ServerOptions {
   DurationMs read_timeout = DurationMs{5} * 60'000;
   unsigned max_connections = 512;
   DurationMs lookback_delta = DurationMs{5} * 60'000;  ///< how old a sample /federate shows
-  std::uint64_t remote_read_sample_limit = 50'000'000;
+  RemoteReadLimits remote_read;
   bool enable_lifecycle = false;              ///< /-/reload and /-/quit
   bool enable_admin_api = false;              ///< /api/v1/admin/tsdb; needs ServerContext::store
+  RemoteWriteVersions remote_write_versions;
   bool enable_remote_write_receiver = false;  ///< /api/v1/write; needs ServerContext::appender
 };
 
@@ -59,6 +64,8 @@ struct ServerContext {
   WebSecurity* security = nullptr;                      ///< null: everybody may, in plain HTTP
   ExemplarStore* exemplars = nullptr;                   ///< of query_exemplars and remote write; may be null
   Appender* appender = nullptr;                         ///< what remote write stores into; may be null without it
+  const RuleManager* rules = nullptr;                   ///< null: there are none
+  const AlertSender* alerts = nullptr;                  ///< who is told of alerts; null: nobody
 };
 
 /// The HTTP server: Prometheus's API under /api/v1, the plain pages, /metrics and /-/*.

@@ -271,47 +271,6 @@ HttpResponse handle_runtime_info(const ServerContext& context, TimestampMs start
   return api_success(data);
 }
 
-HttpResponse handle_rules(const HttpRequest& request) {
-  const FormFields& form = request.form;
-  for (const std::string_view selector : form.all("match[]")) {
-    const auto matchers = parse_metric_selector(selector);
-    if (!matchers.ok()) return api_error(matchers.error());
-  }
-  const std::string type = lower(form.get("type"));
-  if (!type.empty() && type != "alert" && type != "record") {
-    std::string message = "not supported value ";
-    append_quoted(message, type);
-    return api_error(invalid_parameter("type", bad_data(std::move(message))));
-  }
-  if (!form.get("exclude_alerts").empty()) {
-    const auto exclude = parse_boolean(form.get("exclude_alerts"));
-    if (!exclude.ok()) {
-      return api_error(
-          invalid_parameter("exclude_alerts", bad_data("error converting exclude_alerts: " + exclude.error().message)));
-    }
-  }
-  const std::string_view limit = form.get("group_limit");
-  const std::string_view token = form.get("group_next_token");
-  if (limit.empty() && !token.empty()) {
-    return api_error(invalid_parameter(
-        "group_limit", bad_data("group_limit needs to be present in order to paginate over the groups")));
-  }
-  if (!limit.empty()) {
-    const auto number = parse_integer(limit);
-    if (!number.ok()) {
-      return api_error(invalid_parameter(
-          "group_limit", bad_data("group_limit needs to be a valid number: " + number.error().message)));
-    }
-    if (*number <= 0) {
-      return api_error(invalid_parameter("group_limit", bad_data("group_limit needs to be greater than 0")));
-    }
-  }
-  if (!token.empty()) {
-    return api_error(bad_data("invalid group_next_token '" + std::string(token) + "'. were rule groups changed?"));
-  }
-  return api_success(R"({"groups":[]})");
-}
-
 HttpResponse handle_replay_status(bool ready) {
   return api_success(ready ? R"({"min":0,"max":0,"current":0})" : R"({"min":0,"max":1,"current":0})");
 }

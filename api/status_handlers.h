@@ -19,8 +19,6 @@ HttpResponse handle_scrape_pools(const ServerContext& context);
 HttpResponse handle_build_info(const ServerOptions& options);
 HttpResponse handle_config(const ServerContext& context);
 HttpResponse handle_flags(const ServerContext& context);
-/// The filters are read and validated, although there are no rules yet that they could leave out.
-HttpResponse handle_rules(const HttpRequest& request);
 /// How far the log is replayed, in segments: all or nothing here.
 HttpResponse handle_replay_status(bool ready);
 HttpResponse handle_runtime_info(const ServerContext& context, TimestampMs start_time);

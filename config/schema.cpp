@@ -201,6 +201,7 @@ std::optional<Error> SchemaChecker::check(const YamlNode& node, const Section& s
   for (const auto& [key, value] : node.entries) {
     const Field* field = find_field(section, key->text);
     if (field == nullptr) {
+      if (ignore_unknown_fields) continue;
       std::vector<std::string_view> keys;
       collect_keys(section, keys);
       return fail(

@@ -88,6 +88,8 @@ class SchemaChecker {
   /// Whether names must be of the old charset (`metric_name_validation_scheme: legacy`) in the sections whose rules
   /// look at names.
   bool legacy_names = false;
+  /// Whether keys that no table has are let pass.
+  bool ignore_unknown_fields = false;
 
  private:
   std::optional<Error> check_field(const YamlNode& node, const Field& field);

@@ -59,7 +59,9 @@ std::string_view view(const yaml_char_t* text) {
 /// Builds the tree from libyaml's events, which recurse nowhere, so that depth is ours to bound.
 class TreeBuilder {
  public:
-  TreeBuilder(std::string_view text, const std::string& file) : file_(file) {
+  /// `further` null: there may be one document only; else the first counts, and it becomes whether others follow.
+  TreeBuilder(std::string_view text, const std::string& file, bool* further = nullptr)
+      : file_(file), further_(further) {
     yaml_parser_initialize(&parser_);
     // Otherwise a byte order mark would choose the encoding.
     yaml_parser_set_encoding(&parser_, YAML_UTF8_ENCODING);
@@ -77,7 +79,7 @@ class TreeBuilder {
       const Status status = handle(event);
       yaml_event_delete(&event);
       if (!status.ok()) return status.error();
-      if (type == YAML_STREAM_END_EVENT) break;
+      if (type == YAML_STREAM_END_EVENT || (further_ != nullptr && *further_)) break;
     }
     if (root_ == nullptr) root_ = null_node();
     return root_;
@@ -120,7 +122,9 @@ class TreeBuilder {
     const ConfigPosition at = position_of(event.start_mark);
     switch (event.type) {
       case YAML_DOCUMENT_START_EVENT:
-        if (++documents_ > 1) return fail(at, "a second YAML document; a configuration is one document");
+        if (++documents_ == 1) return {};
+        if (further_ == nullptr) return fail(at, "a second YAML document; a configuration is one document");
+        *further_ = true;
         return {};
       case YAML_SCALAR_EVENT:
         return scalar(event, at);
@@ -239,6 +243,7 @@ class TreeBuilder {
   }
 
   const std::string& file_;
+  bool* further_;
   yaml_parser_t parser_;
   int documents_ = 0;
   std::vector<Open> open_;
@@ -283,6 +288,14 @@ Result<YamlNodePtr> parse_yaml(std::string_view text, const std::string& file) {
     return bad_data(file + ": larger than " + std::to_string(kMaxFileBytes >> 20) + " MiB");
   }
   return TreeBuilder(text, file).build();
+}
+
+Result<YamlNodePtr> parse_yaml_first(std::string_view text, const std::string& file, bool& further) {
+  further = false;
+  if (text.size() > kMaxFileBytes) {
+    return bad_data(file + ": larger than " + std::to_string(kMaxFileBytes >> 20) + " MiB");
+  }
+  return TreeBuilder(text, file, &further).build();
 }
 
 }  // namespace pipit

@@ -52,5 +52,7 @@ Error config_error(const std::string& file, ConfigPosition position, const std::
 /// Reads one YAML document. An empty text is a null scalar. `<<` merges are resolved, keys that occur twice in
 /// a mapping are errors. Size, depth and what aliases expand to are bounded; `file` stands in messages.
 Result<YamlNodePtr> parse_yaml(std::string_view text, const std::string& file);
+/// The same of the first of several documents; `further` says whether there are others.
+Result<YamlNodePtr> parse_yaml_first(std::string_view text, const std::string& file, bool& further);
 
 }  // namespace pipit

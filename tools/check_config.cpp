@@ -7,6 +7,7 @@
 #include "config/suggestion.h"
 #include "tools/check_discovery.h"
 #include "tools/check_metrics.h"
+#include "tools/check_rules.h"
 #include "tools/named_files.h"
 #include "tools/subcommands.h"
 
@@ -20,6 +21,7 @@ constexpr const char* kUsage =
     "usage: pipit check config FILE...\n"
     "       pipit check discovery FILE JOB        (pipit check discovery --help says more)\n"
     "       pipit check metrics [OPTIONS] < PAGE  (pipit check metrics --help says more)\n"
+    "       pipit check rules [OPTIONS] FILE...   (pipit check rules --help says more)\n"
     "\n"
     "Reads each configuration as `pipit serve` would and says whether it loads, with all files that it names: other\n"
     "jobs, rules, secrets, certificates and lists of targets. - reads standard input.\n"
@@ -75,14 +77,19 @@ int run_check(int argc, char** argv) {
   for (const std::string& word : words) {
     if (word != "--help" && word != "-h") continue;
     const bool discovery = words.front() == "discovery";
-    std::fputs(words.front() == "metrics" ? kCheckMetricsUsage : discovery ? kCheckDiscoveryUsage : kUsage, stdout);
+    if (words.front() == "rules") {
+      std::fputs(kCheckRulesUsage, stdout);
+    } else {
+      std::fputs(words.front() == "metrics" ? kCheckMetricsUsage : discovery ? kCheckDiscoveryUsage : kUsage, stdout);
+    }
     return 0;
   }
   if (words.empty()) return wrong_usage("say what to check");
   if (words.front() == "discovery") return check_discovery({words.begin() + 1, words.end()});
   if (words.front() == "metrics") return check_metrics({words.begin() + 1, words.end()});
+  if (words.front() == "rules") return check_rules({words.begin() + 1, words.end()});
   if (words.front() != "config") {
-    static constexpr std::string_view kChecks[] = {"config", "discovery", "metrics"};
+    static constexpr std::string_view kChecks[] = {"config", "discovery", "metrics", "rules"};
     return wrong_usage("unknown check \"" + words.front() + "\"" + suggestion(words.front(), kChecks));
   }
   if (words.size() == 1) return wrong_usage("name a configuration file, or - for standard input");

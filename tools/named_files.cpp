@@ -1,10 +1,10 @@
 #include "tools/named_files.h"
 
-#include "config/config_file.h"
 #include "config/target_groups.h"
-#include "config/yaml_tree.h"
+#include "rules/rule_file.h"
 #include "scrape/secret_file.h"
 #include "scrape/tls.h"
+#include "tools/check_rules.h"
 
 namespace pipit {
 namespace {
@@ -12,6 +12,7 @@ namespace {
 class Checker {
  public:
   void check(const Config& config) {
+    legacy_names_ = config.legacy_names;
     for (const std::string& pattern : config.rule_files) check_rule_files(pattern);
     for (const ScrapeConfig& job : config.scrape_configs) {
       where_ = "job \"" + job.job_name + "\": ";
@@ -30,13 +31,12 @@ class Checker {
       (literal ? faults.errors : faults.warnings).push_back("no rule file matches " + pattern);
     }
     for (const std::string& path : paths) {
-      const auto text = read_config_file(path);
-      const auto root = text.ok() ? parse_yaml(*text, path) : Result<YamlNodePtr>(text.error());
-      if (!root.ok()) {
-        faults.errors.push_back(root.error().message);
-      } else if (!(*root)->is_null() && (!(*root)->is_mapping() || (*root)->find("groups") == nullptr)) {
-        faults.errors.push_back(path + ": a rule file must be a mapping with the key groups");
-      }
+      RuleFiles read;
+      load_rule_file(path, {.legacy_names = legacy_names_}, read);
+      faults.errors.insert(faults.errors.end(), read.faults.begin(), read.faults.end());
+      faults.warnings.insert(faults.warnings.end(), read.warnings.begin(), read.warnings.end());
+      const auto duplicates = read.ok() ? duplicate_rules(read.groups) : std::vector<std::string>();
+      for (const std::string& duplicate : duplicates) faults.warnings.push_back(path + ": " + duplicate);
     }
   }
 
@@ -77,6 +77,7 @@ class Checker {
   }
 
   std::string where_;
+  bool legacy_names_ = false;
 };
 
 }  // namespace

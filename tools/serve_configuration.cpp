@@ -48,23 +48,31 @@ void ServedConfiguration::attach(ScrapeManager& scraping, Store& store, Exemplar
   exemplars_ = &exemplars;
 }
 
-void ServedConfiguration::attach(RemoteWriteSender& remote_write) {
+void ServedConfiguration::attach(RemoteWriteSender& remote_write, MergedSource& source) {
   const std::lock_guard lock(reload_mutex_);
+  source_ = &source;
   remote_write_ = &remote_write;
+}
+
+void ServedConfiguration::attach(RuleManager& rules, AlertSender& alerts) {
+  const std::lock_guard lock(reload_mutex_);
+  rules_ = &rules;
+  alerts_ = &alerts;
 }
 
 Status ServedConfiguration::reload() {
   const std::lock_guard one_at_a_time(reload_mutex_);
   if (scraping_ == nullptr) return Error{ErrorKind::unavailable, "not started yet"};
   auto config = load();
-  if (!config.ok()) {
+  auto groups = config.ok() ? RuleManager::load(*config) : Result<std::vector<RuleGroupConfig>>(config.error());
+  if (!groups.ok()) {
     successful_.set(0);
     {
       const std::lock_guard lock(mutex_);
       state_.success = false;
     }
-    log_error("The new configuration is refused, the old one stays", {{"err", config.error()}});
-    return config.error();
+    log_error("The new configuration is refused, the old one stays", {{"err", groups.error()}});
+    return groups.error();
   }
   {
     const std::lock_guard lock(mutex_);
@@ -81,11 +89,16 @@ Status ServedConfiguration::reload() {
   }
   store_->set_out_of_order_window(config->out_of_order_time_window);
   exemplars_->set_capacity(config->max_exemplars);
+  if (source_ != nullptr) source_->apply(config->remote_reads, config->external_labels);
   if (remote_write_ != nullptr) {
     const Status applied = remote_write_->apply(config->remote_writes, config->external_labels);
     if (!applied.ok()) log_error("Remote write is not as configured", {{"err", applied.error()}});
   }
   scraping_->apply(*config);
+  if (rules_ != nullptr) {
+    alerts_->apply(config->alerting, config->external_labels);
+    rules_->apply(std::move(*groups), *config);
+  }
   adopt(*config);
   return {};
 }

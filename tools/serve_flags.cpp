@@ -9,9 +9,6 @@ using enum FlagType;
 
 constexpr std::string_view kNoGo = "has no effect: there is no Go runtime to tune";
 constexpr std::string_view kNoBlocks = "has no effect: Pipit keeps its data in RocksDB, not in Prometheus's blocks";
-constexpr std::string_view kNoRules = "is not supported yet: rules are not evaluated";
-constexpr std::string_view kNoAlerts = "is not supported yet: no alerts are sent";
-constexpr std::string_view kNoReadStreams = "has no effect: remote read answers samples, not streams of chunks";
 constexpr std::string_view kNoAgent = "is not supported: Pipit always stores and answers queries";
 constexpr std::string_view kNoConsoles = "has no effect: there are no console templates";
 
@@ -64,10 +61,12 @@ constexpr FlagSpec kFlags[] = {
     {"storage.remote.queue-age", duration, "24h",
      "How long samples wait in the queue of remote write before they are given up; 0 is no limit. Prometheus has no "
      "such flag."},
-    {"storage.remote.read-sample-limit", integer, "5e7", "How many samples a remote read may answer."},
+    {"storage.remote.read-sample-limit", integer, "5e7",
+     "How many samples a remote read may answer that is no stream of chunks."},
     {"storage.remote.read-concurrent-limit", integer, "10", "",
      "has no effect: remote reads have the four threads of the queries"},
-    {"storage.remote.read-max-bytes-in-frame", integer, "1048576", "", kNoReadStreams},
+    {"storage.remote.read-max-bytes-in-frame", integer, "1048576",
+     "How large a message of a streamed remote read becomes before the next one begins."},
 
     {"web.listen-address", text, "0.0.0.0:9090", "HOST:PORT to answer HTTP on. May be given several times.", "", "",
      true},
@@ -85,9 +84,9 @@ constexpr FlagSpec kFlags[] = {
     {"web.enable-admin-api", boolean, "false",
      "Lets POST /api/v1/admin/tsdb/ delete series, clean up after it and make snapshots."},
     {"web.enable-remote-write-receiver", boolean, "false",
-     "Lets others store samples by POST /api/v1/write (remote write 1.0)."},
-    {"web.remote-write-receiver.accepted-protobuf-messages", choice, "prometheus.WriteRequest", "",
-     "has no effect: of remote write, version 1.0 (prometheus.WriteRequest) is received",
+     "Lets others store samples by POST /api/v1/write (remote write 1.0 and 2.0)."},
+    {"web.remote-write-receiver.accepted-protobuf-messages", choice, "",
+     "Which messages of remote write are taken; both by default. May be given several times.", "",
      "prometheus.WriteRequest|io.prometheus.write.v2.Request", true},
     {"web.enable-otlp-receiver", boolean, "false", "", "is not supported yet: OTLP is not received"},
     {"web.config.file", text, "",
@@ -105,14 +104,19 @@ constexpr FlagSpec kFlags[] = {
     {"query.max-concurrency", integer, "20", "How many queries may run at once."},
     {"query.lookback-delta", duration, "5m", "How far back an instant selector looks for the latest sample."},
 
-    {"rules.alert.for-outage-tolerance", duration, "1h", "", kNoRules},
-    {"rules.alert.for-grace-period", duration, "10m", "", kNoRules},
-    {"rules.alert.resend-delay", duration, "1m", "", kNoRules},
-    {"rules.max-concurrent-evals", integer, "4", "", kNoRules},
-    {"alertmanager.notification-queue-capacity", integer, "10000", "", kNoAlerts},
-    {"alertmanager.notification-batch-size", integer, "256", "", kNoAlerts},
-    {"alertmanager.drain-notification-queue-on-shutdown", boolean, "true", "", kNoAlerts},
-    {"alertmanager.timeout", text, "", "", kNoAlerts, "", false, true},
+    {"rules.alert.for-outage-tolerance", duration, "1h",
+     "How long the program may have been away for the state of alerts to be restored."},
+    {"rules.alert.for-grace-period", duration, "10m",
+     "How long a restored alert is pending at least. Alerts with a shorter \"for\" are not restored."},
+    {"rules.alert.resend-delay", duration, "1m", "How long to wait at least before an alert is sent again."},
+    {"rules.max-concurrent-evals", integer, "4",
+     "How many rules may be evaluated at once, and never more than there are cores."},
+    {"alertmanager.notification-queue-capacity", integer, "10000",
+     "How many alerts may wait for an Alertmanager before the oldest are given up."},
+    {"alertmanager.notification-batch-size", integer, "256", "How many alerts are sent in a request at most."},
+    {"alertmanager.drain-notification-queue-on-shutdown", boolean, "true",
+     "Whether the end of the program waits until alerts that wait are sent, for ten seconds at most."},
+    {"alertmanager.timeout", text, "", "", "has no effect: the timeout stands in the configuration", "", false, true},
 
     {"scrape.adjust-timestamps", boolean, "true", "", "has no effect: timestamps are always aligned", "", false, true},
     {"scrape.timestamp-tolerance", duration, "2ms", "", "has no effect: the tolerance is fixed", "", false, true},

@@ -99,6 +99,12 @@ Status read_server_options(const ParsedFlags& flags, ServerOptions& server) {
   server.enable_lifecycle = flags.boolean("web.enable-lifecycle");
   server.enable_admin_api = flags.boolean("web.enable-admin-api");
   server.enable_remote_write_receiver = flags.boolean("web.enable-remote-write-receiver");
+  if (flags.given("web.remote-write-receiver.accepted-protobuf-messages")) {
+    server.remote_write_versions = {false, false};
+    for (const std::string& message : flags.texts("web.remote-write-receiver.accepted-protobuf-messages")) {
+      (message == "prometheus.WriteRequest" ? server.remote_write_versions.v1 : server.remote_write_versions.v2) = true;
+    }
+  }
   return {};
 }
 
@@ -132,6 +138,30 @@ Status read_remote_write_options(const ParsedFlags& flags, WriteSenderOptions& r
   return {};
 }
 
+Status read_rule_options(const ParsedFlags& flags, RuleManagerOptions& rules, AlertSenderOptions& alerts) {
+  const std::pair<const char*, DurationMs*> durations[] = {
+      {"rules.alert.for-outage-tolerance", &rules.outage_tolerance},
+      {"rules.alert.for-grace-period", &rules.grace_period},
+      {"rules.alert.resend-delay", &rules.resend_delay},
+  };
+  for (const auto& [flag, value] : durations) {
+    *value = flags.duration_ms(flag);
+    if (*value < 0) return wrong(flag, "must not be negative");
+  }
+  const auto evaluations = positive_count(flags, "rules.max-concurrent-evals");
+  if (!evaluations.ok()) return evaluations.error();
+  rules.max_concurrent_evals = *evaluations;
+  const auto capacity = positive_count(flags, "alertmanager.notification-queue-capacity");
+  if (!capacity.ok()) return capacity.error();
+  alerts.queue_capacity = *capacity;
+  const auto batch = positive_count(flags, "alertmanager.notification-batch-size");
+  if (!batch.ok()) return batch.error();
+  alerts.batch_size = *batch;
+  alerts.drain_on_stop = flags.boolean("alertmanager.drain-notification-queue-on-shutdown");
+  alerts.user_agent = "Pipit/" + std::string(pipit_version());
+  return {};
+}
+
 }  // namespace
 
 Result<ServeOptions> build_serve_options(const ParsedFlags& flags) {
@@ -161,12 +191,18 @@ Result<ServeOptions> build_serve_options(const ParsedFlags& flags) {
   if (const Status status = read_engine_options(flags, options.engine); !status.ok()) return status.error();
   const auto read_limit = positive_count(flags, "storage.remote.read-sample-limit");
   if (!read_limit.ok()) return read_limit.error();
-  options.server.remote_read_sample_limit = *read_limit;
+  options.server.remote_read.samples = *read_limit;
+  const auto frame = positive_count(flags, "storage.remote.read-max-bytes-in-frame");
+  if (!frame.ok()) return frame.error();
+  options.server.remote_read.bytes_in_frame = *frame;
   if (const Status status = read_remote_write_options(flags, options.remote_write); !status.ok()) return status.error();
   options.remote_write.path = options.data_path / "pipit" / "remote_write";
   options.remote_write.user_agent = "Pipit/" + std::string(pipit_version());
   options.remote_write.sync_interval = options.log_sync_interval;
   options.server.lookback_delta = options.engine.lookback_delta;
+  if (const Status status = read_rule_options(flags, options.rules, options.alerts); !status.ok()) {
+    return status.error();
+  }
   return options;
 }
 

@@ -8,6 +8,8 @@
 #include "model/result.h"
 #include "query/engine.h"
 #include "remote/write_sender.h"
+#include "rules/alert_sender.h"
+#include "rules/rule_manager.h"
 #include "telemetry/log.h"
 #include "tools/flags.h"
 
@@ -26,6 +28,8 @@ struct ServeOptions {
   EngineOptions engine;
   ServerOptions server;
   WriteSenderOptions remote_write;
+  RuleManagerOptions rules;
+  AlertSenderOptions alerts;
 };
 
 /// How long samples are kept when nobody says.

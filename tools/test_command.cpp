@@ -11,6 +11,7 @@
 #include "tools/conformance_report.h"
 #include "tools/promql_script_runner.h"
 #include "tools/subcommands.h"
+#include "tools/test_rules.h"
 
 namespace pipit {
 namespace {
@@ -20,6 +21,7 @@ constexpr int kWrongUsage = 2;
 
 constexpr const char* kUsage =
     "usage: pipit test promql [--report FILE] [--verbose] FILE...\n"
+    "       pipit test rules [OPTIONS] FILE...      (pipit test rules --help says more)\n"
     "\n"
     "Runs scripts of Prometheus's PromQL test language (load, clear, eval instant, eval range, expect) on a store in "
     "a\n"
@@ -118,12 +120,16 @@ int run_test(int argc, char** argv) {
   const std::vector<std::string> words(argv + 1, argv + argc);
   for (const std::string& word : words) {
     if (word != "--help" && word != "-h") continue;
-    std::fputs(kUsage, stdout);
+    std::fputs(words.front() == "rules" ? kTestRulesUsage : kUsage, stdout);
     return 0;
   }
-  if (words.empty()) return wrong_usage("say what to test: promql");
+  if (words.empty()) return wrong_usage("say what to test: promql or rules");
+  if (words.front() == "rules") {
+    end_in_order();
+    return test_rules({words.begin() + 1, words.end()}, interrupted);
+  }
   if (words.front() != "promql") {
-    static constexpr std::string_view kWords[] = {"promql"};
+    static constexpr std::string_view kWords[] = {"promql", "rules"};
     return wrong_usage("unknown word \"" + words.front() + "\"" + suggestion(words.front(), kWords));
   }
   std::vector<std::string> files;

@@ -52,12 +52,13 @@ Outcome check(std::vector<std::string> words) {
 TEST_F(ToolsFiles, CheckConfigCountsWhatLoadsAndShowsWarnings) {
   write("a.yml", "groups: []\n");
   const std::string file = write("good.yml",
-                                 "rule_files: [a.yml]\nscrape_configs:\n- job_name: a\n  static_configs:\n  - targets: "
+                                 "rule_files: [a.yml]\nglobal: {query_log_file: q}\nscrape_configs:\n- job_name: a\n"
+                                 "  static_configs:\n  - targets: "
                                  "['x:1', 'y:2']\n");
   const Outcome outcome = check({"config", file});
   EXPECT_EQ(outcome.code, 0);
   EXPECT_EQ(outcome.out, file + ": SUCCESS: 1 job, 2 targets, 1 warning\n  warning: " + file +
-                             ":1: rule_files is not supported yet: rules are not evaluated\n");
+                             ":2: global.query_log_file is not supported yet: queries are not logged\n");
   EXPECT_EQ(outcome.err, "");
 }
 

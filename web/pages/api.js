@@ -46,3 +46,17 @@ export function showError(text) {
   box.replaceChildren(text);
   box.classList.toggle("hidden", !text);
 }
+
+export const seconds = (value) => (value < 1 ? (value * 1000).toFixed(1) + " ms" : value.toFixed(2) + " s");
+
+export function ago(time) {
+  const then = new Date(time);
+  if (then.getUTCFullYear() < 1970) return "never";
+  const past = Math.max(0, (Date.now() - then) / 1000);
+  if (past < 90) return past.toFixed(0) + " s ago";
+  return past < 5400 ? (past / 60).toFixed(0) + " min ago" : then.toLocaleString();
+}
+
+export function labelList(labels) {
+  return Object.entries(labels).map(([name, value]) => element("span", { className: "label" }, `${name}="${value}"`));
+}

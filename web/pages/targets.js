@@ -1,18 +1,4 @@
-import { ask, byId, element, showError } from "./api.js";
-
-const seconds = (value) => (value < 1 ? (value * 1000).toFixed(1) + " ms" : value.toFixed(2) + " s");
-
-function ago(time) {
-  const then = new Date(time);
-  if (then.getUTCFullYear() < 1970) return "never";
-  const past = Math.max(0, (Date.now() - then) / 1000);
-  if (past < 90) return past.toFixed(0) + " s ago";
-  return past < 5400 ? (past / 60).toFixed(0) + " min ago" : then.toLocaleString();
-}
-
-function labelList(labels) {
-  return Object.entries(labels).map(([name, value]) => element("span", { className: "label" }, `${name}="${value}"`));
-}
+import { ago, ask, byId, element, labelList, seconds, showError } from "./api.js";
 
 function targetRow(target) {
   const isHttp = /^https?:\/\//.test(target.globalUrl);
