@@ -3,15 +3,17 @@
 #include <cstdint>
 
 #include "api/http_message.h"
+#include "api/remote_read_limits.h"
 #include "api/server.h"
 
 namespace pipit {
 
-/// `POST /api/v1/read`: the samples of what a ReadRequest's queries select, as one ReadResponse. Both are protobuf in
-/// snappy's block format. Streamed chunks are not offered; clients that accept both get samples.
+/// `POST /api/v1/read`: the samples of what a ReadRequest's queries select, protobuf in snappy's block format, as one
+/// ReadResponse or as a stream of chunks (`remote_read_stream.h`), whatever the client likes better.
 ///
-/// An answer is held whole, so a request with more than `sample_limit` samples, or more than 256 MB of them with their
+/// A ReadResponse is held whole, so a request with more samples than the limit, or more than 256 MB of them with their
 /// labels, is refused. Thread-safe.
-HttpResponse handle_remote_read(const ServerContext& context, const HttpRequest& request, std::uint64_t sample_limit);
+HttpResponse handle_remote_read(const ServerContext& context, const HttpRequest& request,
+                                const RemoteReadLimits& limits);
 
 }  // namespace pipit

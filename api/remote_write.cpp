@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "api/api_answer.h"
+#include "api/remote_write_v2.h"
 #include "model/duration.h"
 #include "telemetry/log.h"
 
@@ -15,7 +16,8 @@ namespace {
 constexpr DurationMs kMaxAhead = DurationMs{10} * 60'000;
 /// Three bytes of snappy stand for 64 at most.
 constexpr std::size_t kMaxExpansion = 22;
-constexpr std::string_view kMessageName = "prometheus.WriteRequest";
+constexpr std::string_view kVersion1 = "prometheus.WriteRequest";
+constexpr std::string_view kVersion2 = "io.prometheus.write.v2.Request";
 
 HttpResponse text_answer(int status, std::string text) {
   HttpResponse response;
@@ -37,29 +39,49 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-/// Why the body can't be what is expected, or "". Old clients send no headers.
-std::string fault_of_headers(const HttpRequest& request) {
+/// The message that the headers announce, or why it can't be taken. Old clients send no headers.
+struct Announced {
+  bool v2 = false;
+  std::string fault;
+};
+
+Announced read_headers(const HttpRequest& request, RemoteWriteVersions versions) {
+  Announced announced;
+  std::string message(kVersion1);
   std::string_view type = request.content_type;
   if (!type.empty()) {
     std::size_t end = type.find(';');
     if (lower(trim(type.substr(0, end))) != "application/x-protobuf") {
-      return "expected application/x-protobuf as the first (media) part, got " + request.content_type + " content-type";
+      announced.fault =
+          "expected application/x-protobuf as the first (media) part, got " + request.content_type + " content-type";
+      return announced;
     }
     while (end != std::string_view::npos) {
       type.remove_prefix(end + 1);
       end = type.find(';');
       const std::string_view parameter = trim(type.substr(0, end));
-      if (parameter.starts_with("proto=") && parameter.substr(6) != kMessageName) {
-        return std::string(parameter.substr(6)) + " protobuf message is not accepted by this server; accepted [" +
-               std::string(kMessageName) + "]";
-      }
+      if (parameter.starts_with("proto=")) message = parameter.substr(6);
     }
   }
-  if (!request.content_encoding.empty() && lower(request.content_encoding) != "snappy") {
-    return request.content_encoding +
-           " encoding (compression) is not accepted by this server; only snappy is acceptable";
+  announced.v2 = message == kVersion2;
+  if (!(announced.v2 ? versions.v2 : message == kVersion1 && versions.v1)) {
+    std::string accepted;
+    if (versions.v1) accepted = kVersion1;
+    if (versions.v2) accepted.append(accepted.empty() ? "" : " ").append(kVersion2);
+    announced.fault = message + " protobuf message is not accepted by this server; accepted [" + accepted + "]";
+  } else if (!request.content_encoding.empty() && lower(request.content_encoding) != "snappy") {
+    announced.fault =
+        request.content_encoding + " encoding (compression) is not accepted by this server; only snappy is acceptable";
   }
-  return "";
+  return announced;
+}
+
+/// What remote write 2.0 asks of every answer to a message of it.
+void add_counts(HttpResponse& response, const RemoteWriteOutcome& outcome) {
+  response.headers.emplace_back("X-Prometheus-Remote-Write-Samples-Written", std::to_string(outcome.stored));
+  response.headers.emplace_back("X-Prometheus-Remote-Write-Histograms-Written", "0");
+  response.headers.emplace_back("X-Prometheus-Remote-Write-Exemplars-Written",
+                                std::to_string(outcome.stored_exemplars));
 }
 
 /// A buffer and columns for each thread that answers, so that nothing is allocated request after request.
@@ -81,9 +103,11 @@ thread_local Workspace workspace;
 
 }  // namespace
 
-RemoteWriteReceiver::RemoteWriteReceiver(Appender& appender, MetricsRegistry& metrics, ExemplarStore* exemplars)
+RemoteWriteReceiver::RemoteWriteReceiver(Appender& appender, MetricsRegistry& metrics, ExemplarStore* exemplars,
+                                         RemoteWriteVersions versions)
     : appender_(appender),
       exemplar_store_(exemplars),
+      versions_(versions),
       metrics_(metrics),
       stored_(metrics.counter("pipit_remote_write_samples_total", "Samples that came by remote write and are stored.")),
       bytes_(metrics.counter("pipit_remote_write_received_bytes_total", "Compressed bodies of remote write.")),
@@ -104,7 +128,8 @@ HttpResponse RemoteWriteReceiver::handle(const HttpRequest& request) {
 }
 
 HttpResponse RemoteWriteReceiver::answer(const HttpRequest& request) {
-  if (std::string fault = fault_of_headers(request); !fault.empty()) return text_answer(415, std::move(fault));
+  Announced announced = read_headers(request, versions_);
+  if (!announced.fault.empty()) return text_answer(415, std::move(announced.fault));
   const std::string_view body = request.body;
   std::size_t size = 0;
   if (!snappy::GetUncompressedLength(body.data(), body.size(), &size)) {
@@ -122,10 +147,15 @@ HttpResponse RemoteWriteReceiver::answer(const HttpRequest& request) {
   if (size > kKeptBytes) large = std::make_unique_for_overwrite<char[]>(size);
   char* const message = large ? large.get() : workspace.reserve(size);
   if (!snappy::RawUncompress(body.data(), body.size(), message)) return text_answer(400, "snappy: corrupt input");
-  return store({message, size});
+  if (!announced.v2) return store({message, size}, false);
+  const auto translated = translate_remote_write_v2({message, size}, kMaxMessageBytes);
+  if (translated.ok()) return store(*translated, true);
+  HttpResponse response = text_answer(400, translated.error().message);
+  add_counts(response, {});
+  return response;
 }
 
-HttpResponse RemoteWriteReceiver::store(std::string_view message) {
+HttpResponse RemoteWriteReceiver::store(std::string_view message, bool v2) {
   const auto outcome = workspace.batch.store(message, now_ms() + kMaxAhead, appender_, exemplar_store_);
   if (!outcome.ok()) {
     const Error& error = outcome.error();
@@ -133,6 +163,7 @@ HttpResponse RemoteWriteReceiver::store(std::string_view message) {
     // The store looks again every five seconds whether it can write.
     if (error.kind == ErrorKind::unavailable) response.headers.emplace_back("Retry-After", "5");
     if (error.kind != ErrorKind::bad_data) log_warn("Remote write failed", {{"error", error}});
+    if (v2) add_counts(response, {});
     return response;
   }
   stored_.add(static_cast<double>(outcome->stored));
@@ -141,6 +172,7 @@ HttpResponse RemoteWriteReceiver::store(std::string_view message) {
   if (refused == 0) {
     HttpResponse response;
     response.status = 204;
+    if (v2) add_counts(response, *outcome);
     return response;
   }
   std::string text = outcome->first_refusal + "; " + std::to_string(refused) + " of " +
@@ -153,7 +185,9 @@ HttpResponse RemoteWriteReceiver::store(std::string_view message) {
     if (!std::exchange(first, false)) text += ", ";
     text.append(refusal_name(static_cast<RemoteWriteRefusal>(i))).append(": ").append(std::to_string(count));
   }
-  return text_answer(400, text + ")");
+  HttpResponse response = text_answer(400, text + ")");
+  if (v2) add_counts(response, *outcome);
+  return response;
 }
 
 void RemoteWriteReceiver::count_request(int status) {

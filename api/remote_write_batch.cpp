@@ -169,6 +169,7 @@ Result<RemoteWriteOutcome> RemoteWriteBatch::store(std::string_view message, Tim
   const bool keeps_exemplars = exemplars != nullptr && exemplars->enabled();
   if (!keeps_exemplars) outcome_.ignored_exemplars = exemplar_count;
   if (keeps_exemplars && exemplar_count != 0) store_exemplars(RemoteWriteParser(message), *exemplars);
+  outcome_.stored_exemplars = exemplar_count - outcome_.ignored_exemplars;
   return std::move(outcome_);
 }
 

@@ -26,6 +26,7 @@ struct RemoteWriteOutcome {
   std::uint64_t stored = 0;  ///< samples; one that was there already counts
   std::array<std::uint64_t, kRemoteWriteRefusals> refused{};
   std::string first_refusal;            ///< in words, with the series
+  std::uint64_t stored_exemplars = 0;   ///< one that was there already counts
   std::uint64_t ignored_exemplars = 0;  ///< as their series, labels or times are none that can be stored
 
   std::uint64_t refused_total() const;

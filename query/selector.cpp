@@ -5,6 +5,7 @@
 
 #include "model/vectorized.h"
 #include "query/series_scan.h"
+#include "storage/partial_selection.h"
 
 namespace pipit {
 namespace {
@@ -96,6 +97,9 @@ class RangeSelectorStream : public SampleStream {
       auto opened = context_.source().select(request_, context_.symbols());
       if (!opened.ok()) return fail(opened.error());
       cursor_ = std::move(*opened);
+      if (const auto* partial = dynamic_cast<const PartialSelection*>(cursor_.get())) {
+        for (const std::string& warning : partial->warnings()) context_.annotations().warn(warning, {});
+      }
     }
     auto more = cursor_->next();
     if (!more.ok()) return fail(more.error());

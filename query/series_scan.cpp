@@ -4,6 +4,7 @@
 
 #include "query/ordered_scan.h"
 #include "query/selector.h"
+#include "storage/partial_selection.h"
 
 namespace pipit {
 namespace {
@@ -129,6 +130,9 @@ class ScanOperator : public Operator {
     }
     auto cursor = context_.source().select(request, context_.symbols());
     if (!cursor.ok()) return fail(cursor.error());
+    if (const auto* partial = dynamic_cast<const PartialSelection*>(cursor->get())) {
+      for (const std::string& warning : partial->warnings()) context_.annotations().warn(warning, {});
+    }
     scanning_ = std::make_unique<SerialScanOperator>(context_, std::move(scan_), std::move(*cursor));
     return true;
   }

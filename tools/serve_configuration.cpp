@@ -54,25 +54,18 @@ void ServedConfiguration::attach(RemoteWriteSender& remote_write, MergedSource& 
   remote_write_ = &remote_write;
 }
 
-void ServedConfiguration::attach(RuleManager& rules, AlertSender& alerts) {
-  const std::lock_guard lock(reload_mutex_);
-  rules_ = &rules;
-  alerts_ = &alerts;
-}
-
 Status ServedConfiguration::reload() {
   const std::lock_guard one_at_a_time(reload_mutex_);
   if (scraping_ == nullptr) return Error{ErrorKind::unavailable, "not started yet"};
   auto config = load();
-  auto groups = config.ok() ? RuleManager::load(*config) : Result<std::vector<RuleGroupConfig>>(config.error());
-  if (!groups.ok()) {
+  if (!config.ok()) {
     successful_.set(0);
     {
       const std::lock_guard lock(mutex_);
       state_.success = false;
     }
-    log_error("The new configuration is refused, the old one stays", {{"err", groups.error()}});
-    return groups.error();
+    log_error("The new configuration is refused, the old one stays", {{"err", config.error()}});
+    return config.error();
   }
   {
     const std::lock_guard lock(mutex_);
@@ -95,10 +88,6 @@ Status ServedConfiguration::reload() {
     if (!applied.ok()) log_error("Remote write is not as configured", {{"err", applied.error()}});
   }
   scraping_->apply(*config);
-  if (rules_ != nullptr) {
-    alerts_->apply(config->alerting, config->external_labels);
-    rules_->apply(std::move(*groups), *config);
-  }
   adopt(*config);
   return {};
 }

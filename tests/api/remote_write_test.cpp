@@ -479,15 +479,25 @@ TEST_F(RemoteWriteTest, RefusesHostileBodies) {
   EXPECT_EQ(post(Message().series({{"__name__", "up"}}, {{kTime, 1}})).status, 204) << "and the server lives";
 }
 
+TEST_F(RemoteWriteTest, RefusesPagesOfOtherSites) {
+  const std::string body = Message().series({{"__name__", "up"}}, {{kTime, 1}}).compressed();
+  for (const char* foreign :
+       {"Origin: http://evil.example\r\n", "Sec-Fetch-Site: cross-site\r\n", "Origin: null\r\n"}) {
+    EXPECT_EQ(post(body, foreign).status, 403) << foreign;
+  }
+  EXPECT_EQ(stored_series(), 0u);
+  EXPECT_EQ(post(body, "Sec-Fetch-Site: same-origin\r\n").status, 204);
+}
+
 TEST_F(RemoteWriteTest, RefusesOtherFormatsAndMethods) {
   const std::string body = Message().series({{"__name__", "up"}}, {{kTime, 1}}).compressed();
   const TestResponse second =
       post(body,
-           "Content-Type: application/x-protobuf;proto=io.prometheus.write.v2.Request\r\nContent-Encoding: snappy\r\n");
+           "Content-Type: application/x-protobuf;proto=io.prometheus.write.v3.Request\r\nContent-Encoding: snappy\r\n");
   EXPECT_EQ(second.status, 415);
   EXPECT_EQ(second.body,
-            "io.prometheus.write.v2.Request protobuf message is not accepted by this server; accepted "
-            "[prometheus.WriteRequest]\n");
+            "io.prometheus.write.v3.Request protobuf message is not accepted by this server; accepted "
+            "[prometheus.WriteRequest io.prometheus.write.v2.Request]\n");
   const TestResponse json = post(body, "Content-Type: application/json\r\nContent-Encoding: snappy\r\n");
   EXPECT_EQ(json.status, 415);
   EXPECT_EQ(json.body,

@@ -1,6 +1,6 @@
-// Arbitrary bytes as the body of a remote write: as they are (odd first byte) or as what snappy unpacked. What the
-// parser takes must be taken in any number of appends alike, and no more samples may be counted than fit into the
-// bytes.
+// Arbitrary bytes as the body of a remote write: as they are (odd first byte) or as what snappy unpacked; with its
+// second bit, of version 2.0. What the parser takes must be taken in any number of appends alike, and no more samples
+// may be counted than fit into the bytes.
 
 #include <snappy.h>
 
@@ -12,6 +12,7 @@
 
 #include "api/remote_write.h"
 #include "api/remote_write_batch.h"
+#include "api/remote_write_v2.h"
 #include "telemetry/metrics.h"
 
 namespace {
@@ -71,9 +72,21 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     pipit::RemoteWriteReceiver receiver(sink, metrics);
     pipit::HttpRequest request;
     request.body = input;
+    const bool v2 = (data[0] & 2) != 0;
+    if (v2) request.content_type = "application/x-protobuf;proto=io.prometheus.write.v2.Request";
     const pipit::HttpResponse response = receiver.handle(request);
     if (response.status != 204 && response.status != 400) std::abort();
     if (response.body.size() > 4096) std::abort();
+    return 0;
+  }
+  if ((data[0] & 2) != 0) {
+    constexpr std::size_t kLimit = 1 << 16;
+    const auto translated = pipit::translate_remote_write_v2(input, kLimit);
+    if (!translated.ok()) return 0;
+    if (translated->size() > kLimit) std::abort();
+    pipit::RemoteWriteBatch translated_batch;
+    const auto outcome = translated_batch.store(*translated, pipit::kMaxTimestamp / 2, sink);
+    if (outcome.ok() && outcome->stored + outcome->refused_total() > size) std::abort();
     return 0;
   }
   static pipit::RemoteWriteBatch batch;

@@ -90,6 +90,24 @@ class ReadersTest(unittest.TestCase):
             if "rate" not in expr:
                 self.assertEqual(theirs, ours, expr)
 
+    def test_pipit_remote_reads(self):
+        """From Prometheus, which streams its own chunks, and from another Pipit, which streams those that it makes."""
+        for program in (harness.peer("prometheus"), harness.PIPIT):
+            source = self.server(program, SOURCE.format(port=self.pages.server.port), f"source-{len(program)}")
+            harness.wait_until(lambda: source.query("count_over_time(zero[10s]) > 12"), "three seconds of samples")
+            reader = self.server(harness.PIPIT, REMOTE_READS.format(url=source.url), f"reader-{len(program)}")
+            end = time.time() - 0.5
+            for expr in ('{job="app"}[5s]', "sum by (path) (rate(requests_total[2s]))", "odd", "sometimes", "absent(nothing)",
+                         'requests_total{path=~"/1.*",code!="500"}'):
+                theirs, ours = by_labels(source.query(expr, at=end)), by_labels(reader.query(expr, at=end))
+                self.assertEqual(theirs.keys(), ours.keys(), expr)
+                if "rate" not in expr:
+                    self.assertEqual(theirs, ours, expr)
+            source.kill()
+            answer = reader.api("query", {"query": "odd"}).json()
+            self.assertEqual(answer["data"]["result"], [])
+            self.assertIn("remote read", answer["warnings"][0])
+
     def test_vmalert_evaluates_rules(self):
         pipit = self.source("--web.enable-remote-write-receiver")
         rules = self.folder.write("rules.yml", RULES)

@@ -1,5 +1,6 @@
 """Pipit delivers to others by remote write: what they have is what it has, through outages and kills."""
 import signal
+import time
 import unittest
 
 import harness
@@ -15,7 +16,6 @@ remote_write:
     protobuf_message: {message}
 """
 V1, V2 = "prometheus.WriteRequest", "io.prometheus.write.v2.Request"
-T0 = 1_700_000_000_000
 
 
 class RemoteWriteSenderTest(unittest.TestCase):
@@ -70,7 +70,7 @@ class RemoteWriteSenderTest(unittest.TestCase):
         expected = self.samples(source, end)
         self.assertGreaterEqual(len(expected), 45)
         self.assertEqual(self.samples(receiver, end), expected)
-        for expr in ("sum by (path) (increase(requests_total[3s]))", "count_over_time(sometimes[10s])", "sometimes", "up"):
+        for expr in ("sum by (path) (requests_total)", "count_over_time(sometimes[10s])", "sometimes", "up"):
             ours, theirs = (sorted(s.query(expr, at=end), key=lambda r: sorted(r["metric"].items())) for s in (source, receiver))
             self.assertEqual(ours, theirs, expr)
 
@@ -92,7 +92,7 @@ class RemoteWriteSenderTest(unittest.TestCase):
     def test_victoria_metrics_receives_what_is_sent_to_pipit(self):
         url = self.victoria()
         source = self.pipit(REMOTE.format(url=url + "/api/v1/write", batch=500, message=V1))
-        now = T0 + 86_400_000 * 900
+        now = int(time.time() - 7200) * 1000
         series = [({"__name__": "load", "i": str(i)}, [(now + 15_000 * t, float(t * 7 + i)) for t in range(100)])
                   for i in range(50)]
         self.assertEqual(remote_write.post(source.url + "/api/v1/write", remote_write.write_request(series)).status, 204)
@@ -117,7 +117,7 @@ class RemoteWriteSenderTest(unittest.TestCase):
         source = self.pipit(remote, port=port)
         sent = 0
         t = 0
-        base = T0 + 86_400_000 * 900
+        base = int(time.time() - 7200) * 1000
 
         def write(rounds):
             nonlocal sent, t

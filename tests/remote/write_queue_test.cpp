@@ -144,7 +144,15 @@ TEST_F(WriteQueueTest, WritesTheBytesOfTheDocumentation) {
     hex += "0123456789abcdef"[static_cast<unsigned char>(c) >> 4];
     hex += "0123456789abcdef"[static_cast<unsigned char>(c) & 15];
   }
-  EXPECT_EQ(hex, "7069706974727731" "10000000" "8e761aa2" "0104000001" "0202" "80a0abfef962" "01" "e103");
+  EXPECT_EQ(hex,
+            "7069706974727731"
+            "10000000"
+            "8e761aa2"
+            "0104000001"
+            "0202"
+            "80a0abfef962"
+            "01"
+            "e103");
 }
 
 TEST_F(WriteQueueTest, CarriesExemplars) {

@@ -1,0 +1,251 @@
+// Source of the fields and frames: prometheus/prometheus, prompb/remote.proto, types.proto, storage/remote/chunked.go.
+
+#include "remote/read_message.h"
+
+#include <snappy.h>
+
+#include <bit>
+#include <cstring>
+
+#include "model/crc32c.h"
+#include "model/xor_chunk.h"
+#include "storage/coding.h"
+
+namespace pipit {
+namespace {
+
+constexpr unsigned kVarint = 0;
+constexpr unsigned kFixed64 = 1;
+constexpr unsigned kBytes = 2;
+constexpr unsigned kFixed32 = 5;
+constexpr std::uint64_t kXorEncoding = 1;
+
+/// The fields of a message, one after another.
+class Fields {
+ public:
+  explicit Fields(std::string_view message) : reader_(message) {}
+
+  /// False at the end and at a malformed field.
+  bool next() {
+    std::uint64_t tag;
+    if (reader_.done() || !good_) return false;
+    good_ = reader_.varint(tag) && tag >> 3 != 0;
+    if (!good_) return false;
+    number = tag >> 3;
+    type = static_cast<unsigned>(tag & 7);
+    switch (type) {
+      case kVarint:
+        good_ = reader_.varint(varint);
+        break;
+      case kBytes:
+        good_ = reader_.text(bytes);
+        break;
+      case kFixed64:
+      case kFixed32:
+        good_ = reader_.bytes(type == kFixed64 ? 8 : 4, bytes);
+        break;
+      default:
+        good_ = false;
+    }
+    return good_;
+  }
+  bool good() const { return good_; }
+  bool is(std::uint64_t field, unsigned wire_type) const { return number == field && type == wire_type; }
+
+  std::uint64_t number = 0;
+  unsigned type = 0;
+  std::uint64_t varint = 0;
+  std::string_view bytes;
+
+ private:
+  ByteReader reader_;
+  bool good_ = true;
+};
+
+void put_bytes(std::string& out, unsigned field, std::string_view bytes) {
+  out += static_cast<char>(field << 3 | kBytes);
+  put_text(out, bytes);
+}
+
+void put_number(std::string& out, unsigned field, std::uint64_t number) {
+  if (number == 0) return;
+  out += static_cast<char>(field << 3 | kVarint);
+  put_varint(out, number);
+}
+
+Error malformed() { return bad_data("the answer to a remote read is malformed"); }
+Error too_many(std::size_t samples) {
+  return bad_data("the answer to a remote read has more than " + std::to_string(samples) + " samples");
+}
+
+bool read_label(std::string_view message, std::vector<Label>& labels) {
+  Label label;
+  Fields fields(message);
+  while (fields.next()) {
+    if (fields.is(1, kBytes)) label.name = fields.bytes;
+    if (fields.is(2, kBytes)) label.value = fields.bytes;
+  }
+  labels.push_back(std::move(label));
+  return fields.good();
+}
+
+/// Adds a sample if it lies in the range and behind the last one.
+void add_sample(RemoteSeries& series, TimestampMs time, double value, TimestampMs start, TimestampMs end) {
+  if (time < start || time > end || (!series.times.empty() && time <= series.times.back())) return;
+  series.times.push_back(time);
+  series.values.push_back(value);
+}
+
+bool read_sample(std::string_view message, TimestampMs& time, double& value) {
+  time = 0;
+  value = 0;
+  Fields fields(message);
+  while (fields.next()) {
+    if (fields.is(1, kFixed64)) std::memcpy(&value, fields.bytes.data(), sizeof value);
+    if (fields.is(2, kVarint)) time = static_cast<TimestampMs>(fields.varint);
+  }
+  return fields.good();
+}
+
+/// Reads the XOR chunks of one answer.
+class ChunkAnswer {
+ public:
+  ChunkAnswer(TimestampMs start, TimestampMs end, const ReadAnswerLimits& limits)
+      : start_(start), end_(end), limits_(limits) {}
+
+  Status add_series(std::string_view message) {
+    std::vector<Label> labels;
+    RemoteSeries fresh;
+    Fields heads(message);
+    while (heads.next()) {
+      if (heads.is(1, kBytes) && !read_label(heads.bytes, labels)) return malformed();
+    }
+    if (!heads.good()) return malformed();
+    fresh.labels = Labels(std::move(labels));
+    // A series that is spread over frames comes in frames one after another.
+    if (series_.empty() || series_.back().labels != fresh.labels) series_.push_back(std::move(fresh));
+    Fields fields(message);
+    while (fields.next()) {
+      if (!fields.is(2, kBytes)) continue;
+      if (Status status = add_chunk(fields.bytes, series_.back()); !status.ok()) return status;
+    }
+    return {};
+  }
+
+  std::vector<RemoteSeries> take() { return std::move(series_); }
+
+ private:
+  Status add_chunk(std::string_view message, RemoteSeries& series) {
+    std::uint64_t encoding = 0;
+    std::string_view data;
+    Fields fields(message);
+    while (fields.next()) {
+      if (fields.is(3, kVarint)) encoding = fields.varint;
+      if (fields.is(4, kBytes)) data = fields.bytes;
+    }
+    if (!fields.good()) return malformed();
+    if (encoding != kXorEncoding) return {};  // native histograms, which queries know nothing of
+    times_.clear();
+    values_.clear();
+    if (!decode_xor_chunk(data, times_, values_)) return malformed();
+    samples_ += times_.size();
+    if (samples_ > limits_.samples) return too_many(limits_.samples);
+    for (std::size_t i = 0; i < times_.size(); ++i) add_sample(series, times_[i], values_[i], start_, end_);
+    return {};
+  }
+
+  const TimestampMs start_;
+  const TimestampMs end_;
+  const ReadAnswerLimits& limits_;
+  std::vector<RemoteSeries> series_;
+  std::size_t samples_ = 0;
+  std::vector<TimestampMs> times_;
+  std::vector<double> values_;
+};
+
+}  // namespace
+
+std::string encode_read_request(std::span<const Matcher> matchers, TimestampMs start, TimestampMs end) {
+  std::string query;
+  put_number(query, 1, static_cast<std::uint64_t>(start));
+  put_number(query, 2, static_cast<std::uint64_t>(end));
+  for (const Matcher& matcher : matchers) {
+    std::string fields;
+    put_number(fields, 1, static_cast<std::uint64_t>(matcher.type()));
+    put_bytes(fields, 2, matcher.name());
+    put_bytes(fields, 3, matcher.value());
+    put_bytes(query, 3, fields);
+  }
+  std::string message;
+  put_bytes(message, 1, query);
+  put_bytes(message, 2, std::string_view("\x01\x00", 2));  // STREAMED_XOR_CHUNKS, SAMPLES
+  std::string body;
+  snappy::Compress(message.data(), message.size(), &body);
+  return body;
+}
+
+Result<std::vector<RemoteSeries>> decode_read_response(std::string_view body, TimestampMs start, TimestampMs end,
+                                                       const ReadAnswerLimits& limits) {
+  std::size_t size = 0;
+  if (!snappy::GetUncompressedLength(body.data(), body.size(), &size)) return malformed();
+  if (size > limits.message_bytes) return bad_data("the answer to a remote read is larger than it may be");
+  std::string message(size, '\0');
+  if (!snappy::RawUncompress(body.data(), body.size(), message.data())) return malformed();
+  std::vector<RemoteSeries> all;
+  std::size_t samples = 0;
+  Fields answer(message);
+  while (answer.next()) {
+    if (!answer.is(1, kBytes)) continue;
+    Fields result(answer.bytes);
+    while (result.next()) {
+      if (!result.is(1, kBytes)) continue;
+      std::vector<Label> labels;
+      RemoteSeries series;
+      Fields fields(result.bytes);
+      while (fields.next()) {
+        TimestampMs time;
+        double value;
+        if (fields.is(1, kBytes) && !read_label(fields.bytes, labels)) return malformed();
+        if (!fields.is(2, kBytes)) continue;
+        if (!read_sample(fields.bytes, time, value)) return malformed();
+        if (++samples > limits.samples) return too_many(limits.samples);
+        add_sample(series, time, value, start, end);
+      }
+      if (!fields.good()) return malformed();
+      series.labels = Labels(std::move(labels));
+      all.push_back(std::move(series));
+    }
+    if (!result.good()) return malformed();
+  }
+  if (!answer.good()) return malformed();
+  return all;
+}
+
+Result<std::vector<RemoteSeries>> decode_read_stream(std::string_view body, TimestampMs start, TimestampMs end,
+                                                     const ReadAnswerLimits& limits) {
+  ChunkAnswer answer(start, end, limits);
+  ByteReader frames(body);
+  while (!frames.done()) {
+    std::uint64_t size;
+    std::string_view checksum;
+    std::string_view message;
+    if (!frames.varint(size)) return malformed();
+    if (size > limits.frame_bytes) {
+      return bad_data("a message of a remote read has " + std::to_string(size) +
+                      " bytes, more than chunked_read_limit allows");
+    }
+    if (!frames.bytes(4, checksum) || !frames.bytes(size, message)) return malformed();
+    if (big_endian32(checksum.data()) != crc32c(message)) {
+      return bad_data("a message of a remote read is damaged: its checksum is wrong");
+    }
+    Fields fields(message);
+    while (fields.next()) {
+      if (!fields.is(1, kBytes)) continue;
+      if (Status status = answer.add_series(fields.bytes); !status.ok()) return status.error();
+    }
+    if (!fields.good()) return malformed();
+  }
+  return answer.take();
+}
+
+}  // namespace pipit
