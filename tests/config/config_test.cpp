@@ -444,7 +444,7 @@ TEST(Config, DebiansOwnConfigurationLoads) {
   const auto config = load_config(path);
   ASSERT_TRUE(config.ok()) << config.error().message;
   EXPECT_EQ(config->scrape_configs.size(), 2u);
-  EXPECT_EQ(config->warnings.size(), 1u);
+  EXPECT_EQ(config->warnings.size(), 0u);
 }
 
 TEST(Config, UpstreamsReleaseConfigurationLoads) {
@@ -468,6 +468,29 @@ scrape_configs:
 )yaml");
   ASSERT_EQ(config.scrape_configs.size(), 1u);
   EXPECT_EQ(config.scrape_configs[0].static_configs[0].labels.get("app"), "prometheus");
+}
+
+TEST(Config, AlertmanagersAreTargetsWithAPathOfTheirOwn) {
+  const Config config = load(R"yaml(
+global: {rule_query_offset: 30s}
+alerting:
+  alert_relabel_configs: [{action: labeldrop, regex: replica}]
+  alertmanagers:
+  - scheme: https
+    path_prefix: /am/
+    timeout: 3s
+    static_configs: [{targets: ['a:9093']}]
+    relabel_configs: [{source_labels: [__alerts_path__], regex: '(.*)', target_label: path}]
+    alert_relabel_configs: [{target_label: via, replacement: a}]
+)yaml");
+  EXPECT_EQ(config.rule_query_offset, 30'000);
+  EXPECT_EQ(config.alerting.alert_relabel_configs.size(), 1u);
+  ASSERT_EQ(config.alerting.alertmanagers.size(), 1u);
+  const AlertmanagerConfig& each = config.alerting.alertmanagers[0];
+  EXPECT_EQ(each.timeout, 3'000);
+  EXPECT_EQ(each.source.scheme, "https");
+  EXPECT_EQ(each.source.metrics_path, "/am/api/v2/alerts");
+  EXPECT_EQ(each.alert_relabel_configs.size(), 1u);
 }
 
 TEST(Config, AFileThatIsNotThereIsNamed) {
