@@ -14,6 +14,7 @@
 #include "api/query_handlers.h"
 #include "api/remote_read.h"
 #include "api/remote_write.h"
+#include "api/rule_handlers.h"
 #include "api/search_handlers.h"
 #include "api/status_handlers.h"
 #include "api/target_handlers.h"
@@ -277,11 +278,9 @@ void Server::Impl::add_status_routes() {
   add("/api/v1/status/tsdb", kGet,
       [this](const HttpRequest& request) { return tsdb_status_.handle(context_, request); });
 
-  // What Grafana asks a Prometheus for and what there is none of yet.
-  auto constant = [](std::string_view data) { return [data](const HttpRequest&) { return api_success(data); }; };
-  add("/api/v1/rules", kGet, [](const HttpRequest& request) { return handle_rules(request); });
-  add("/api/v1/alerts", kGet, constant(R"({"alerts":[]})"));
-  add("/api/v1/alertmanagers", kGet, constant(R"({"activeAlertmanagers":[],"droppedAlertmanagers":[]})"));
+  add("/api/v1/rules", kGet, [this](const HttpRequest& request) { return handle_rules(context_, request); });
+  add("/api/v1/alerts", kGet, [this](const HttpRequest&) { return handle_alerts(context_); });
+  add("/api/v1/alertmanagers", kGet, [this](const HttpRequest&) { return handle_alertmanagers(context_); });
 
   add("/metrics", kGet, [this](const HttpRequest&) {
     HttpResponse response = text_answer(200, context_.metrics.render());
@@ -328,6 +327,8 @@ void Server::Impl::add_page_routes() {
   add("/query", kGet, [home](const HttpRequest&) { return redirect(home); });
   add("/graph", kGet, [this](const HttpRequest&) { return answer_page("graph.html"); });
   add("/targets", kGet, [this](const HttpRequest&) { return answer_page("targets.html"); });
+  add("/alerts", kGet, [this](const HttpRequest&) { return answer_page("rules.html"); });
+  add("/rules", kGet, [this](const HttpRequest&) { return answer_page("rules.html"); });
   add(
       "/assets/*", kGet, [this](const HttpRequest& request) { return answer_asset(request.path); }, "/assets");
 }

@@ -19,7 +19,9 @@
 
 namespace pipit {
 
+class AlertSender;
 class ExemplarStore;
+class RuleManager;
 class WebSecurity;
 
 struct ServerOptions {
@@ -62,6 +64,8 @@ struct ServerContext {
   WebSecurity* security = nullptr;                      ///< null: everybody may, in plain HTTP
   ExemplarStore* exemplars = nullptr;                   ///< of query_exemplars and remote write; may be null
   Appender* appender = nullptr;                         ///< what remote write stores into; may be null without it
+  const RuleManager* rules = nullptr;                   ///< null: there are none
+  const AlertSender* alerts = nullptr;                  ///< who is told of alerts; null: nobody
 };
 
 /// The HTTP server: Prometheus's API under /api/v1, the plain pages, /metrics and /-/*.

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <map>
 
+#include "config/alerting_config.h"
 #include "config/byte_size.h"
 #include "config/schema.h"
 #include "config/scrape_config.h"
@@ -100,6 +101,7 @@ class Loader {
     config_.scrape_timeout = defaults_.scrape_timeout;
     if (global != nullptr) {
       config_.evaluation_interval = duration_or(*global, "evaluation_interval", config_.evaluation_interval);
+      config_.rule_query_offset = duration_or(*global, "rule_query_offset", 0);
     }
     auto labels = read_external_labels(global, checker_, defaults_.legacy_names);
     if (!labels.ok()) return labels.error();
@@ -108,6 +110,10 @@ class Loader {
     if (const YamlNode* files = root.find("rule_files")) {
       for (const YamlNodePtr& file : files->items) config_.rule_files.push_back(checker_.path_of(file->text));
     }
+    config_.legacy_names = defaults_.legacy_names;
+    auto alerting = build_alerting_config(root.find("alerting"), defaults_, checker_);
+    if (!alerting.ok()) return alerting.error();
+    config_.alerting = std::move(*alerting);
     if (auto error = add_jobs(root, checker_)) return error;
     if (auto error = add_remotes(root)) return error;
     return add_job_files(root);

@@ -63,6 +63,22 @@ struct ScrapeConfig {
   ConfigPosition position;
 };
 
+/// An `alerting.alertmanagers` entry.
+struct AlertmanagerConfig {
+  /// Where they are: a job whose targets are the URLs that take alerts.
+  ScrapeConfig source;
+  DurationMs timeout = 10'000;
+  std::vector<RelabelConfig> alert_relabel_configs;
+};
+
+/// The section `alerting`.
+struct AlertingConfig {
+  std::vector<RelabelConfig> alert_relabel_configs;
+  std::vector<AlertmanagerConfig> alertmanagers;
+  /// The section as written, secrets included: two sections are the same when their texts are.
+  std::string text;
+};
+
 /// Something in the file that loads but does nothing yet: `prometheus.yml:7: rule_files is not supported yet ...`.
 struct ConfigWarning {
   std::string message;
@@ -72,8 +88,11 @@ struct Config {
   DurationMs scrape_interval = 60'000;
   DurationMs scrape_timeout = 10'000;
   DurationMs evaluation_interval = 60'000;
+  DurationMs rule_query_offset = 0;
+  bool legacy_names = false;  ///< global.metric_name_validation_scheme
   Labels external_labels;
   std::vector<ScrapeConfig> scrape_configs;
+  AlertingConfig alerting;
   std::vector<std::string> rule_files;  ///< patterns, joined with the folder of the configuration
   /// `storage.tsdb.retention.time`, which takes the place of the flag; 0 keeps everything.
   std::optional<DurationMs> retention_time;

@@ -23,7 +23,7 @@ constexpr Field kGlobalFields[] = {
     {"scrape_interval", duration},
     {"scrape_timeout", duration},
     {"evaluation_interval", duration},
-    {"rule_query_offset", duration, nullptr, "", "is not supported yet: rules are not evaluated", "0s"},
+    {"rule_query_offset", duration},
     {"scrape_protocols", string_list, nullptr, "", kProtocols, "!PrometheusProto"},
     {"query_log_file", string, nullptr, "", "is not supported yet: queries are not logged"},
     {"scrape_failure_log_file"},
@@ -151,7 +151,7 @@ Failure check_alertmanager(const YamlNode& node, SchemaChecker& checker) {
 }
 
 constexpr Field kAlertmanagerFields[] = {
-    {"sigv4", section, &kSigV4Section},
+    {"sigv4", section, &kSigV4Section, "", "is not supported yet: alerts are sent without a signature"},
     {"scheme", string, nullptr, "http|https"},
     {"path_prefix"},
     {"timeout", duration},
@@ -212,8 +212,8 @@ Failure check_config(const YamlNode& node, SchemaChecker& checker) {
 constexpr Field kConfigFields[] = {
     {"global", section, &kGlobal},
     {"runtime", section, &kRuntimeSection, "", "has no effect: there is no Go runtime to tune"},
-    {"alerting", section, &kAlerting, "", "is not supported yet: no alerts are sent"},
-    {"rule_files", string_list, nullptr, "", "is not supported yet: rules are not evaluated"},
+    {"alerting", section, &kAlerting},
+    {"rule_files", string_list},
     {"scrape_config_files", string_list},
     {"scrape_configs", section_list, &kScrapeConfigSection},
     {"storage", section, &kStorageSection},

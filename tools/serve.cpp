@@ -112,6 +112,16 @@ void log_ports(const ServerOptions& options, const std::vector<int>& ports) {
   }
 }
 
+/// The URL in links that leave the program: as Prometheus makes one, of the host's name and the port.
+std::string shown_url(const ServerOptions& options) {
+  if (options.external_url.find("://") != std::string::npos) return options.external_url;
+  std::string host = "localhost";
+  char name[256] = {};
+  if (::gethostname(name, sizeof name - 1) == 0 && name[0] != '\0') host = name;
+  const std::string& address = options.listen_addresses.front();
+  return "http://" + host + ":" + address.substr(address.rfind(':') + 1) + options.external_url;
+}
+
 /// The first scrapes of all targets, which make their series, need much code that later ones do not.
 constexpr int kSettledSeconds = 120;
 
@@ -152,6 +162,8 @@ int serve(const ServeOptions& options, const ParsedFlags& flags, const Signals& 
     const bool missing = !std::filesystem::exists(options.config_file, ignored);
     return fail(config.error().message + (missing ? "; --config.file names another" : ""));
   }
+  auto groups = RuleManager::load(*config);
+  if (!groups.ok()) return fail(groups.error().message);
   configuration.adopt(*config);
 
   // Before the store is opened, so that a second Pipit ends at once and touches nothing. Who connects meanwhile waits.
@@ -189,6 +201,10 @@ int serve(const ServeOptions& options, const ParsedFlags& flags, const Signals& 
   }
   configuration.attach(scraping, **store, exemplars);
   configuration.attach(remote_write, source);
+  RuleManagerOptions rule_options = options.rules;
+  rule_options.external_url = shown_url(options.server);
+  AlertSender alerts(metrics, options.alerts);
+  RuleManager rules(engine, **store, **store, metrics, &alerts, std::move(rule_options));
 
   ServerContext context{.engine = engine,
                         .source = **store,
@@ -203,11 +219,16 @@ int serve(const ServeOptions& options, const ParsedFlags& flags, const Signals& 
                         .external_labels = [&configuration] { return configuration.external_labels(); },
                         .security = security.get(),
                         .exemplars = &exemplars,
-                        .appender = store->get()};
+                        .appender = store->get(),
+                        .rules = &rules,
+                        .alerts = &alerts};
   Server server(options.server, std::move(context));
   if (const Status status = server.start(std::move(*listeners)); !status.ok()) return fail(status.error().message);
   log_ports(options.server, server.ports());
   scraping.apply(*config);
+  alerts.apply(config->alerting, config->external_labels);
+  rules.apply(std::move(*groups), *config);
+  configuration.attach(rules, alerts);
   *config = Config();
   server.set_ready();
   log_info("Ready", {{"after_ms", now_ms() - started}});
@@ -217,7 +238,9 @@ int serve(const ServeOptions& options, const ParsedFlags& flags, const Signals& 
   signals.release();
   const TimestampMs stopping = now_ms();
   server.stop();
+  rules.stop();
   scraping.stop();
+  alerts.stop();
   remote_write.stop();
   const Status closed = (*store)->close();
   if (!closed.ok()) return fail("the store did not close cleanly: " + closed.error().message);

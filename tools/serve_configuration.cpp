@@ -54,18 +54,25 @@ void ServedConfiguration::attach(RemoteWriteSender& remote_write, MergedSource& 
   remote_write_ = &remote_write;
 }
 
+void ServedConfiguration::attach(RuleManager& rules, AlertSender& alerts) {
+  const std::lock_guard lock(reload_mutex_);
+  rules_ = &rules;
+  alerts_ = &alerts;
+}
+
 Status ServedConfiguration::reload() {
   const std::lock_guard one_at_a_time(reload_mutex_);
   if (scraping_ == nullptr) return Error{ErrorKind::unavailable, "not started yet"};
   auto config = load();
-  if (!config.ok()) {
+  auto groups = config.ok() ? RuleManager::load(*config) : Result<std::vector<RuleGroupConfig>>(config.error());
+  if (!groups.ok()) {
     successful_.set(0);
     {
       const std::lock_guard lock(mutex_);
       state_.success = false;
     }
-    log_error("The new configuration is refused, the old one stays", {{"err", config.error()}});
-    return config.error();
+    log_error("The new configuration is refused, the old one stays", {{"err", groups.error()}});
+    return groups.error();
   }
   {
     const std::lock_guard lock(mutex_);
@@ -88,6 +95,10 @@ Status ServedConfiguration::reload() {
     if (!applied.ok()) log_error("Remote write is not as configured", {{"err", applied.error()}});
   }
   scraping_->apply(*config);
+  if (rules_ != nullptr) {
+    alerts_->apply(config->alerting, config->external_labels);
+    rules_->apply(std::move(*groups), *config);
+  }
   adopt(*config);
   return {};
 }

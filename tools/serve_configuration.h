@@ -8,6 +8,8 @@
 #include "model/result.h"
 #include "remote/merged_source.h"
 #include "remote/write_sender.h"
+#include "rules/alert_sender.h"
+#include "rules/rule_manager.h"
 #include "scrape/scrape_manager.h"
 #include "storage/exemplar_store.h"
 #include "storage/store.h"
@@ -29,6 +31,8 @@ class ServedConfiguration {
   void attach(ScrapeManager& scraping, Store& store, ExemplarStore& exemplars);
   /// The same for remote write and remote read.
   void attach(RemoteWriteSender& remote_write, MergedSource& source);
+  /// The same for rules and alerts.
+  void attach(RuleManager& rules, AlertSender& alerts);
   /// Reads the file again. A configuration with a mistake is logged and refused, and the old one stays.
   Status reload();
 
@@ -46,6 +50,8 @@ class ServedConfiguration {
   Store* store_ = nullptr;
   ExemplarStore* exemplars_ = nullptr;
   RemoteWriteSender* remote_write_ = nullptr;
+  RuleManager* rules_ = nullptr;
+  AlertSender* alerts_ = nullptr;
   MergedSource* source_ = nullptr;
   std::string redacted_text_;
   Labels external_labels_;

@@ -9,8 +9,6 @@ using enum FlagType;
 
 constexpr std::string_view kNoGo = "has no effect: there is no Go runtime to tune";
 constexpr std::string_view kNoBlocks = "has no effect: Pipit keeps its data in RocksDB, not in Prometheus's blocks";
-constexpr std::string_view kNoRules = "is not supported yet: rules are not evaluated";
-constexpr std::string_view kNoAlerts = "is not supported yet: no alerts are sent";
 constexpr std::string_view kNoAgent = "is not supported: Pipit always stores and answers queries";
 constexpr std::string_view kNoConsoles = "has no effect: there are no console templates";
 
@@ -106,14 +104,19 @@ constexpr FlagSpec kFlags[] = {
     {"query.max-concurrency", integer, "20", "How many queries may run at once."},
     {"query.lookback-delta", duration, "5m", "How far back an instant selector looks for the latest sample."},
 
-    {"rules.alert.for-outage-tolerance", duration, "1h", "", kNoRules},
-    {"rules.alert.for-grace-period", duration, "10m", "", kNoRules},
-    {"rules.alert.resend-delay", duration, "1m", "", kNoRules},
-    {"rules.max-concurrent-evals", integer, "4", "", kNoRules},
-    {"alertmanager.notification-queue-capacity", integer, "10000", "", kNoAlerts},
-    {"alertmanager.notification-batch-size", integer, "256", "", kNoAlerts},
-    {"alertmanager.drain-notification-queue-on-shutdown", boolean, "true", "", kNoAlerts},
-    {"alertmanager.timeout", text, "", "", kNoAlerts, "", false, true},
+    {"rules.alert.for-outage-tolerance", duration, "1h",
+     "How long the program may have been away for the state of alerts to be restored."},
+    {"rules.alert.for-grace-period", duration, "10m",
+     "How long a restored alert is pending at least. Alerts with a shorter \"for\" are not restored."},
+    {"rules.alert.resend-delay", duration, "1m", "How long to wait at least before an alert is sent again."},
+    {"rules.max-concurrent-evals", integer, "4",
+     "How many rules may be evaluated at once, and never more than there are cores."},
+    {"alertmanager.notification-queue-capacity", integer, "10000",
+     "How many alerts may wait for an Alertmanager before the oldest are given up."},
+    {"alertmanager.notification-batch-size", integer, "256", "How many alerts are sent in a request at most."},
+    {"alertmanager.drain-notification-queue-on-shutdown", boolean, "true",
+     "Whether the end of the program waits until alerts that wait are sent, for ten seconds at most."},
+    {"alertmanager.timeout", text, "", "", "has no effect: the timeout stands in the configuration", "", false, true},
 
     {"scrape.adjust-timestamps", boolean, "true", "", "has no effect: timestamps are always aligned", "", false, true},
     {"scrape.timestamp-tolerance", duration, "2ms", "", "has no effect: the tolerance is fixed", "", false, true},

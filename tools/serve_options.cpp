@@ -138,6 +138,30 @@ Status read_remote_write_options(const ParsedFlags& flags, WriteSenderOptions& r
   return {};
 }
 
+Status read_rule_options(const ParsedFlags& flags, RuleManagerOptions& rules, AlertSenderOptions& alerts) {
+  const std::pair<const char*, DurationMs*> durations[] = {
+      {"rules.alert.for-outage-tolerance", &rules.outage_tolerance},
+      {"rules.alert.for-grace-period", &rules.grace_period},
+      {"rules.alert.resend-delay", &rules.resend_delay},
+  };
+  for (const auto& [flag, value] : durations) {
+    *value = flags.duration_ms(flag);
+    if (*value < 0) return wrong(flag, "must not be negative");
+  }
+  const auto evaluations = positive_count(flags, "rules.max-concurrent-evals");
+  if (!evaluations.ok()) return evaluations.error();
+  rules.max_concurrent_evals = *evaluations;
+  const auto capacity = positive_count(flags, "alertmanager.notification-queue-capacity");
+  if (!capacity.ok()) return capacity.error();
+  alerts.queue_capacity = *capacity;
+  const auto batch = positive_count(flags, "alertmanager.notification-batch-size");
+  if (!batch.ok()) return batch.error();
+  alerts.batch_size = *batch;
+  alerts.drain_on_stop = flags.boolean("alertmanager.drain-notification-queue-on-shutdown");
+  alerts.user_agent = "Pipit/" + std::string(pipit_version());
+  return {};
+}
+
 }  // namespace
 
 Result<ServeOptions> build_serve_options(const ParsedFlags& flags) {
@@ -176,6 +200,9 @@ Result<ServeOptions> build_serve_options(const ParsedFlags& flags) {
   options.remote_write.user_agent = "Pipit/" + std::string(pipit_version());
   options.remote_write.sync_interval = options.log_sync_interval;
   options.server.lookback_delta = options.engine.lookback_delta;
+  if (const Status status = read_rule_options(flags, options.rules, options.alerts); !status.ok()) {
+    return status.error();
+  }
   return options;
 }
 
