@@ -162,10 +162,11 @@ def targets(run, program, server):
 
 def measure_targets(run, program, server, mode, arguments, figures):
     options, port = run.options, harness.free_port()
+    server.data = os.path.join(server.folder.path, f"data, {mode}")
     command = [os.path.join(run.build, "replay"), "--targets", str(options.targets), "--pages", run.pages, "--port",
                str(port), "--interval", str(options.targets_interval), *arguments]
     server.configure(subprocess.run(command + ["--config"], check=True, capture_output=True, text=True).stdout)
-    replay = harness.Process(command, os.path.join(server.folder.path, "replay.log"))
+    replay = harness.Process(command, os.path.join(server.folder.path, f"replay {mode}.log"))
     run.say(program, f"{options.targets} targets, {mode}")
     try:
         harness.wait_until(lambda: listens(port, options.targets - 1), "the targets answer")
@@ -174,7 +175,9 @@ def measure_targets(run, program, server, mode, arguments, figures):
         replay.signal(signal.SIGUSR1)
         cpu, begin = server.cpu_seconds(), time.monotonic()
         time.sleep(options.targets_seconds)
-        figures.add(f"cores, {mode}", (server.cpu_seconds() - cpu) / (time.monotonic() - begin), "cores")
+        cores = (server.cpu_seconds() - cpu) / (time.monotonic() - begin)
+        run.say(program, f"{cores:.4f} cores")
+        figures.add(f"cores, {mode}", cores, "cores")
         replay.signal(signal.SIGUSR1)
         harness.wait_until(lambda: replay.log().count("latest") == 2, "the replay says how late scrapes were")
         latest = float(re.findall(r"latest (\S+) ms", replay.log())[1])
@@ -184,7 +187,7 @@ def measure_targets(run, program, server, mode, arguments, figures):
         figures.add(f"samples a scrape of all, {mode}", number(server, "sum(scrape_samples_scraped)"), "count")
     finally:
         replay.kill()
-        server.kill()
+        server.stop()
 
 
 SCENARIOS = {"history": history, "bytes": bytes_a_sample, "scrape": scrape, "targets": targets, "million": million}

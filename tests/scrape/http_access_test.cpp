@@ -1,3 +1,4 @@
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -75,6 +76,18 @@ TEST_F(HttpAccessTest, SecretsInFilesAreReadAgainWhenTheyChange) {
   const std::string error = "Get \"http://" + server.address() + "/metrics\": unable to read file " +
                             (folder_ / "token").string() + ": No such file or directory";
   EXPECT_EQ(error_after_waiting_for(error), error);
+}
+
+TEST_F(HttpAccessTest, ASecretThatIsNoFileKeepsNobodyWaiting) {
+  PageServer server(page());
+  PageServer other(page());
+  const std::string pipe = (folder_ / "pipe").string();
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  auto config = job(server.address());
+  config.http_client.authorization = Authorization{"Bearer", {"", pipe}};
+  apply({config, job(other.address(), "other")});
+  EXPECT_TRUE(wait_for([&] { return other.requests().size() > 2; }));
+  EXPECT_TRUE(first_error().ends_with(pipe + ": not a regular file")) << first_error();
 }
 
 TEST_F(HttpAccessTest, ASecretWithALineBreakSendsNoRequestOfItsOwn) {
