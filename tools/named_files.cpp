@@ -3,6 +3,8 @@
 #include "config/target_groups.h"
 #include "rules/rule_file.h"
 #include "scrape/secret_file.h"
+#include "scrape/target.h"
+#include "scrape/target.h"
 #include "scrape/tls.h"
 #include "tools/check_rules.h"
 
@@ -19,11 +21,31 @@ class Checker {
       check_client(job.http_client);
       for (const DiscoveryConfig& discovery : job.discoveries) check_discovery(discovery);
     }
+    for (const AlertmanagerConfig& each : config.alerting.alertmanagers) {
+      where_ = each.source.job_name + ": ";
+      check_client(each.source.http_client);
+      for (const DiscoveryConfig& discovery : each.source.discoveries) check_discovery(discovery);
+      for (const std::string& error : build_targets(each.source).errors) faults.errors.push_back(where_ + error);
+    }
+    for (const RemoteWriteConfig& remote : config.remote_writes)
+      check_remote("remote_write", remote.url, remote.http_client);
+    for (const RemoteReadConfig& remote : config.remote_reads)
+      check_remote("remote_read", remote.url, remote.http_client);
   }
 
   NamedFileFaults faults;
 
  private:
+  void check_remote(const std::string& section, const std::string& url, const HttpClientConfig& client) {
+    where_ = section + ": ";
+    if (const auto parsed = parse_http_url(url); !parsed.ok()) {
+      faults.errors.push_back(where_ + parsed.error().message);
+    } else {
+      where_ = section + " " + parsed->text + ": ";
+    }
+    check_client(client);
+  }
+
   void check_rule_files(const std::string& pattern) {
     const auto paths = expand_path_pattern(pattern);
     if (paths.empty()) {
