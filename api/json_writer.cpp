@@ -383,7 +383,7 @@ void append_json_stats(std::string& out, const QueryStats& stats) {
   member("execQueueTime", stats.queue);
   member("execTotalTime", stats.total);
   out.append(R"(},"samples":{)");
-  member("totalQueryableSamples", static_cast<double>(stats.samples_read));
+  member("totalQueryableSamples", static_cast<double>(stats.queryable_samples));
   member("peakSamples", static_cast<double>(stats.peak_samples));
   out.append("}}");
 }

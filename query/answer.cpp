@@ -161,6 +161,7 @@ void collect_samples(QueryContext& context, SampleStream& stream, QueryResult& r
   SeriesCollector collector(context, result);
   while (context.check() && stream.next()) {
     if (stream.times().empty()) continue;
+    context.sample_count().current().add(stream.times().size());
     auto times = std::make_shared<const Times>(stream.times().begin(), stream.times().end());
     ResultSeries series{final_labels(context, stream.labels()), std::move(times), collector.cells()};
     series.values.assign(stream.values().begin(), stream.values().end());

@@ -199,6 +199,7 @@ class Engine::Impl {
     QueryResult result;
     evaluate(context, expr, grid, result);
     result.stats.samples_read = context.samples_read();
+    result.stats.queryable_samples = context.sample_count().total();
     result.stats.peak_samples = context.most_held();
     result.stats.peak_memory = context.most_memory();
     metrics_.samples_read.add(static_cast<double>(context.samples_read()));

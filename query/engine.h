@@ -61,9 +61,10 @@ struct QueryStats {
   double evaluate = 0;  ///< all but waiting
   double sort = 0;      ///< the answer
   double total = 0;
-  std::uint64_t samples_read = 0;  ///< from the store
-  std::uint64_t peak_samples = 0;  ///< samples and cells that were held at a time
-  std::uint64_t peak_memory = 0;   ///< bytes of these, of labels and of what finds them
+  std::uint64_t samples_read = 0;       ///< from the store
+  std::uint64_t queryable_samples = 0;  ///< see SampleCount
+  std::uint64_t peak_samples = 0;       ///< samples and cells that were held at a time
+  std::uint64_t peak_memory = 0;        ///< bytes of these, of labels and of what finds them
 };
 
 enum class ResultType { scalar, string, vector, matrix };

@@ -76,6 +76,7 @@ OperatorPtr Planner::vector(const Expr& expr, const StepGrid& grid) {
   if (const auto* e = expr.as<ParenExpr>()) return vector(*e->expr, grid);
   if (grid.count > 1 && is_step_invariant(expr)) {
     PlanScope scope(context_, expr, PlanScope::As::repeated);
+    const ScopedSampleCount count(context_.sample_count(), grid.count);
     return scope.measured(make_repeat(vector(expr, grid.first_only()), grid));
   }
   if (const auto part = repeated_.find(expr); part.uses > 1) return shared_vector(expr, grid, part);
@@ -163,6 +164,7 @@ Planner::Range Planner::subquery(const SubqueryExpr& subquery, const StepGrid& g
     context_.fail_for_samples();
     return result;
   }
+  const ScopedSampleCount count(context_.sample_count(), 0);
   auto evaluation = vector(*subquery.expr, inner);
   if (inner.count > 1 && may_repeat_labels(*subquery.expr)) {
     evaluation = make_merge_equal_rows(context_, std::move(evaluation));
@@ -231,7 +233,10 @@ ScalarColumn Planner::scalar(const Expr& expr, const StepGrid& grid) {
   if (!context_.check()) return ScalarColumn();
   const Expr& inner = without_parens(expr);
   if (const auto* e = inner.as<NumberLiteral>()) return ScalarColumn(e->value);
-  if (grid.count > 1 && is_step_invariant(inner)) return ScalarColumn(scalar(inner, grid.first_only()).first());
+  if (grid.count > 1 && is_step_invariant(inner)) {
+    const ScopedSampleCount count(context_.sample_count(), grid.count);
+    return ScalarColumn(scalar(inner, grid.first_only()).first());
+  }
   if (const auto* e = inner.as<UnaryExpr>()) {
     auto column = scalar(*e->expr, grid);
     if (e->negative) {

@@ -51,6 +51,7 @@ class Planner {
     StepGrid grid;
     std::shared_ptr<SharedRows> rows;    ///< of a vector
     std::optional<ScalarColumn> column;  ///< of a scalar
+    SampleCount::Scope* count = nullptr;
   };
   Planned* find_planned(std::uint32_t part, const StepGrid& grid);
   OperatorPtr shared_vector(const Expr& expr, const StepGrid& grid, RepeatedParts::Part part);

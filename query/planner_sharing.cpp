@@ -18,20 +18,25 @@ Planner::Planned* Planner::find_planned(std::uint32_t part, const StepGrid& grid
 OperatorPtr Planner::shared_vector(const Expr& expr, const StepGrid& grid, RepeatedParts::Part part) {
   if (const Planned* planned = find_planned(part.id, grid)) {
     PlanScope scope(context_, expr, PlanScope::As::shared);
-    if (auto reader = planned->rows->claim()) return scope.measured(std::move(reader));
+    if (auto reader = planned->rows->claim()) {
+      planned->count->repeat();
+      return scope.measured(std::move(reader));
+    }
     return scope.measured(plan_vector(expr, grid));
   }
   PlanScope scope(context_, expr);
+  ScopedSampleCount count(context_.sample_count(), 1);
   auto source = scope.measured(plan_vector(expr, grid));
   auto again = [this, &expr, grid] {
     // Planning may run a part of the query, for scalar(), and that may come here once more.
     const bool was_paused = context_.pause_profile(true);
+    const ScopedSampleCount counted_already(context_.sample_count(), 0);
     auto planned = plan_vector(expr, grid);
     context_.pause_profile(was_paused);
     return planned;
   };
   auto rows = std::make_shared<SharedRows>(context_, std::move(source), part.uses, std::move(again));
-  planned_.push_back({part.id, grid, rows, std::nullopt});
+  planned_.push_back({part.id, grid, rows, std::nullopt, &count.scope()});
   return rows->claim();
 }
 
@@ -41,9 +46,13 @@ ScalarColumn Planner::scalar_of_series(const Expr& expr, const Call& call, const
   const Planned* planned = part.uses > 1 ? find_planned(part.id, grid) : nullptr;
   PlanScope scope(context_, expr, planned != nullptr ? PlanScope::As::shared : PlanScope::As::computed);
   scope.count_scalar(grid.count);
-  if (planned != nullptr) return *planned->column;
+  if (planned != nullptr) {
+    planned->count->repeat();
+    return *planned->column;
+  }
+  ScopedSampleCount count(context_.sample_count(), 1);
   auto column = scalar_call(call, grid);
-  if (part.uses > 1) planned_.push_back({part.id, grid, nullptr, column});
+  if (part.uses > 1) planned_.push_back({part.id, grid, nullptr, column, &count.scope()});
   return column;
 }
 

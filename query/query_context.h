@@ -12,6 +12,7 @@
 #include "query/engine.h"
 #include "query/interrupt.h"
 #include "query/query_profile.h"
+#include "query/sample_count.h"
 #include "query/shared_scans.h"
 #include "query/step_grid.h"
 #include "query/thread_budget.h"
@@ -99,6 +100,7 @@ class QueryContext {
     return within_limit;
   }
   std::uint64_t samples_read() const { return samples_read_; }
+  SampleCount& sample_count() { return sample_count_; }
 
  private:
   bool over_limit() const { return held_ > max_samples_ || memory() > max_memory_; }
@@ -129,6 +131,7 @@ class QueryContext {
   std::uint64_t most_held_ = 0;
   std::uint64_t most_memory_ = 0;
   std::uint64_t samples_read_ = 0;
+  SampleCount sample_count_;
 };
 
 /// Cells, and bytes beside them, counted as held for as long as this lives.

@@ -19,8 +19,8 @@ namespace {
 class RangeRow : public RowFunction {
  public:
   RangeRow(std::shared_ptr<const RangeFunctionCall> call, const StepGrid& grid, const RangeWindow& window,
-           const Interrupt& interrupt)
-      : call_(std::move(call)), has_factors_(call_->function->name == "double_exponential_smoothing") {
+           const Interrupt& interrupt, SampleCount::Scope& count)
+      : call_(std::move(call)), count_(count), has_factors_(call_->function->name == "double_exponential_smoothing") {
     windows_.grid = grid;
     windows_.window = window;
     windows_.interrupt = &interrupt;
@@ -29,6 +29,7 @@ class RangeRow : public RowFunction {
   Status compute(std::span<const TimestampMs> times, std::span<const double> values, RowOut out) override {
     samples_.assign(times, values);
     windows_.assign(samples_.times(), samples_.values());
+    count_.add(windows_.samples());
     if (has_factors_) {
       if (Status status = check_factors(); !status.ok()) return status;
     }
@@ -54,6 +55,7 @@ class RangeRow : public RowFunction {
   }
 
   std::shared_ptr<const RangeFunctionCall> call_;
+  SampleCount::Scope& count_;
   bool has_factors_;
   WithoutStaleMarkers samples_;
   Windows windows_;
@@ -123,7 +125,7 @@ class RangeFunctionOperator : public Operator {
         steps_(grid.count),
         input_(std::move(input)),
         remarks_(context, call),
-        row_(std::move(call), grid, window, context.interrupt()) {}
+        row_(std::move(call), grid, window, context.interrupt(), context.sample_count().current()) {}
 
   bool next(Block& out) override {
     out.reset(steps_);
@@ -155,8 +157,9 @@ class RangeFunctionOperator : public Operator {
 
 class AbsentOverTime : public Operator {
  public:
-  AbsentOverTime(SampleStreamPtr input, const StepGrid& grid, const RangeWindow& window, LabelSet labels)
-      : input_(std::move(input)), labels_(std::move(labels)) {
+  AbsentOverTime(QueryContext& context, SampleStreamPtr input, const StepGrid& grid, const RangeWindow& window,
+                 LabelSet labels)
+      : count_(context.sample_count().current()), input_(std::move(input)), labels_(std::move(labels)) {
     windows_.grid = grid;
     windows_.window = window;
   }
@@ -170,6 +173,7 @@ class AbsentOverTime : public Operator {
     mask_fill(out.mask(row), out.steps());
     while (input_->next()) {
       windows_.assign(input_->times(), input_->values());
+      count_.add(windows_.samples());
       for (std::size_t i = 0; i < windows_.steps(); ++i) {
         if (windows_.lo[i] < windows_.hi[i]) mask_clear(out.mask(row), i);
       }
@@ -178,6 +182,7 @@ class AbsentOverTime : public Operator {
   }
 
  private:
+  SampleCount::Scope& count_;
   SampleStreamPtr input_;
   LabelSet labels_;
   Windows windows_;
@@ -210,16 +215,19 @@ OperatorPtr make_range_function(QueryContext& context, RangeFunctionCall call, c
   SeriesScan scan = scan_of(selector, grid, window);
   scan.drop_name = !shared->function->keeps_name;
   scan.extreme = extreme_of(*shared->function, grid, window);
-  scan.make_function = [=, &interrupt] { return std::make_unique<RangeRow>(shared, grid, window, interrupt); };
+  SampleCount::Scope& count = context.sample_count().current();
+  scan.make_function = [=, &interrupt, &count] {
+    return std::make_unique<RangeRow>(shared, grid, window, interrupt, count);
+  };
   if (SeriesRemarks remarks(context, shared); remarks.wanted()) {
     scan.on_row = [remarks](const LabelSet& labels) mutable { remarks.look_at(labels); };
   }
   return make_series_scan(context, std::move(scan));
 }
 
-OperatorPtr make_absent_over_time(QueryContext&, SampleStreamPtr input, const StepGrid& grid, const RangeWindow& window,
-                                  LabelSet labels) {
-  return std::make_unique<AbsentOverTime>(std::move(input), grid, window, std::move(labels));
+OperatorPtr make_absent_over_time(QueryContext& context, SampleStreamPtr input, const StepGrid& grid,
+                                  const RangeWindow& window, LabelSet labels) {
+  return std::make_unique<AbsentOverTime>(context, std::move(input), grid, window, std::move(labels));
 }
 
 }  // namespace pipit

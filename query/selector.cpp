@@ -29,7 +29,8 @@ bool any_stale_marker(std::span<const double> values) {
 /// The newest sample of each step's window, unless it is a stale marker.
 class NewestSamples : public RowFunction {
  public:
-  NewestSamples(const StepGrid& grid, const RangeWindow& window, SelectorValue value) : value_(value) {
+  NewestSamples(const StepGrid& grid, const RangeWindow& window, SelectorValue value, SampleCount::Scope& count)
+      : value_(value), count_(count) {
     windows_.grid = grid;
     windows_.window = window;
   }
@@ -45,6 +46,7 @@ class NewestSamples : public RowFunction {
         if (is_stale_nan(out.values[i])) mask_clear(out.mask, i);
       }
     }
+    count_.add(mask_count(out.mask, covered_.size()));
     if (value_ == SelectorValue::timestamp) {
       for (std::size_t i = 0; i < newest_.size(); ++i) out.values[i] = static_cast<double>(times[newest_[i]]) / 1000;
     }
@@ -66,6 +68,7 @@ class NewestSamples : public RowFunction {
 
   Windows windows_;
   SelectorValue value_;
+  SampleCount::Scope& count_;
   std::uint64_t generation_ = 0;
   std::vector<std::uint32_t> newest_;
   std::vector<MaskWord> covered_;
@@ -156,7 +159,8 @@ OperatorPtr make_vector_selector(QueryContext& context, const VectorSelector& se
   scan.values = needs.values;
   scan.newest_only = grid.count == 1 && window.after == 0;
   scan.drop_name = value == SelectorValue::timestamp;
-  scan.make_function = [=] { return std::make_unique<NewestSamples>(grid, window, value); };
+  SampleCount::Scope& count = context.sample_count().current();
+  scan.make_function = [=, &count] { return std::make_unique<NewestSamples>(grid, window, value, count); };
   return make_series_scan(context, std::move(scan));
 }
 

@@ -59,6 +59,15 @@ void Windows::assign(std::span<const TimestampMs> sample_times, std::span<const 
   if (times.size() <= kFewSamplesAStep * steps()) known_times_.assign(times.begin(), times.end());
 }
 
+std::uint64_t Windows::samples() const {
+  if (samples_generation_ != generation) {
+    samples_generation_ = generation;
+    samples_ = 0;
+    for (std::size_t i = 0; i < steps(); ++i) samples_ += hi[i] > lo[i] ? hi[i] - lo[i] : 0;
+  }
+  return samples_;
+}
+
 /// Source: Prometheus, extrapolatedRate: up to the window's edges when the samples come near them, else by half an
 /// average interval.
 const Windows::Extents& Windows::extents() const {

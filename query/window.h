@@ -66,6 +66,9 @@ struct Windows {
   };
   const Extents& extents() const;
 
+  /// How many samples all windows have together.
+  std::uint64_t samples() const;
+
   /// Counts samples that a kernel looks at again and again; false when the query has to end.
   bool may_go_on(std::uint64_t samples) const {
     constexpr std::uint64_t kLookEvery = 1 << 20;
@@ -80,6 +83,8 @@ struct Windows {
   bool same_times(std::span<const TimestampMs> other) const;
   std::vector<TimestampMs> known_times_;  ///< those that lo and hi are of, or none when they are not kept
   mutable Extents extents_;
+  mutable std::uint64_t samples_ = 0;
+  mutable std::uint64_t samples_generation_ = 0;
   mutable std::uint64_t work_ = 0;
 };
 
