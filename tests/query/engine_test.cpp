@@ -57,6 +57,31 @@ class EngineTest : public testing::Test {
   MetricsRegistry metrics_;
 };
 
+/// As Prometheus's `totalQueryableSamples`: what is computed once for several places or steps counts at each.
+TEST_F(EngineTest, CountsTheSamplesThatStepsLookAt) {
+  // Two series, a sample a minute from 0 to 10 minutes; four steps: 3, 5, 7 and 9 minutes.
+  const std::vector<std::pair<std::string, std::uint64_t>> cases = {
+      {"up", 2 * 4},
+      {"up + up", 2 * 2 * 4},
+      {"sum(up) / count(up)", 2 * 2 * 4},
+      {"up offset 8m", 2},
+      {"rate(up[3m])", 2 * 3 * 4},
+      {"rate(up[3m]) / rate(up[3m])", 2 * 2 * 3 * 4},
+      {"sum(up @ 300)", 2 * 4},
+      {"max_over_time(up[3m] @ 300)", 2 * 3 * 4},
+      {"max_over_time(rate(up[2m])[3m:1m])", 2 * 3 * 4},
+      {"scalar(sum(up)) * up", 2 * 2 * 4},
+      {"absent_over_time(up[3m])", 2 * 3 * 4},
+      {"vector(time())", 0},
+  };
+  for (const auto& [expr, samples] : cases) {
+    auto result = query(range(expr, 3 * kMinute, 9 * kMinute, 2 * kMinute));
+    ASSERT_TRUE(result.ok()) << expr << ": " << result.error().message;
+    EXPECT_EQ(result->stats.queryable_samples, samples) << expr;
+  }
+  EXPECT_EQ(query(instant("up[3m]", 5 * kMinute))->stats.queryable_samples, 6u);
+}
+
 /// What slides over a range, or is found once for all its steps, is at each step what an instant query says.
 TEST_F(EngineTest, RangesAreTheirInstants) {
   double counter = 0;
