@@ -45,6 +45,13 @@ class ElementsBody final : public BodySource {
 
 }  // namespace
 
+HttpResponse text_answer(int status, std::string body) {
+  HttpResponse response;
+  response.status = status;
+  response.body = std::move(body);
+  return response;
+}
+
 std::string_view error_type(ErrorKind kind) {
   switch (kind) {
     case ErrorKind::bad_data:

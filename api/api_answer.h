@@ -10,6 +10,9 @@
 
 namespace pipit {
 
+/// Plain text.
+HttpResponse text_answer(int status, std::string body);
+
 /// Prometheus's JSON envelope around a failure, with the HTTP status of its kind.
 HttpResponse api_error(const Error& error);
 /// The name of the kind in the envelope: "bad_data".

@@ -3,152 +3,30 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
-#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
-#include <exception>
-#include <mutex>
-#include <optional>
-#include <thread>
-#include <unordered_map>
 #include <utility>
 
-#include "api/http_connection.h"
-#include "api/listener.h"
-#include "api/worker_pool.h"
-#include "telemetry/log.h"
+#include "api/http_loop.h"
 
 namespace pipit {
 namespace {
 
-using Clock = HttpConnection::Clock;
-using State = HttpConnection::State;
 using std::chrono::milliseconds;
-using std::chrono::seconds;
 
-/// A head comes in one or two packets; who needs longer is broken or means harm.
-constexpr milliseconds kHeadTimeout = seconds(30);
-constexpr milliseconds kHandshakeTimeout = seconds(10);
-/// Without the client taking a single byte of its answer.
-constexpr milliseconds kWriteTimeout = seconds(60);
-constexpr milliseconds kDrainTimeout = seconds(2);
-constexpr milliseconds kStopTimeout = seconds(1);
-constexpr milliseconds kAcceptPause = milliseconds(200);
-constexpr std::size_t kReadBytes = 32 << 10;
+constexpr milliseconds kHandshakeTimeout{10'000};
+constexpr milliseconds kAcceptPause{200};
 
 constexpr std::uint64_t kWakeId = 0;
 constexpr std::uint64_t kFirstListenerId = 1;
-constexpr std::uint64_t kFirstConnectionId = 1'000;
 
 }  // namespace
-
-class HttpServer::Loop {
- public:
-  Loop(HttpServerOptions options, Answerer answerer, Classifier classify, MetricsRegistry& metrics, TlsSource tls,
-       Verifier verify)
-      : options_(std::move(options)),
-        answerer_(std::move(answerer)),
-        classify_(std::move(classify)),
-        tls_(std::move(tls)),
-        verify_(std::move(verify)),
-        query_workers_(std::max(1u, options_.query_workers)),
-        write_workers_(std::max(1u, options_.write_workers)),
-        open_connections_(metrics.gauge("pipit_http_connections", "Open connections of the HTTP server.")),
-        accepted_(metrics.counter("pipit_http_connections_accepted_total", "Connections that were accepted.")),
-        evicted_(metrics.counter("pipit_http_connections_evicted_total",
-                                 "Idle connections that were closed because new ones came at the limit.")),
-        requests_in_flight_(metrics.gauge("pipit_http_requests_in_flight", "Requests being answered.")) {
-    if (tls_) {
-      failed_handshakes_ = &metrics.counter("pipit_http_tls_handshake_failures_total",
-                                            "Connections that were closed before TLS was agreed on.");
-    }
-  }
-  ~Loop() { stop(); }
-
-  Status start(std::vector<Listener> listeners);
-  const std::vector<std::string>& addresses() const { return options_.listen_addresses; }
-  void stop();
-  std::vector<int> ports() const;
-
- private:
-  struct Completion {
-    HttpConnection* connection;
-    HttpConnection::Progress progress;
-  };
-
-  // On the loop's thread:
-  void run();
-  void handle(const epoll_event& event);
-  void accept_all(Listener& listener);
-  bool make_room();
-  void pause_accepting(bool paused);
-  void shake_hands(HttpConnection& connection);
-  void read_some(HttpConnection& connection);
-  void drain_some(HttpConnection& connection);
-  void after_read(HttpConnection& connection);
-  void give_to_worker(HttpConnection& connection);
-  WorkerPool& pool_for_request(HttpConnection& connection);
-  void run_on(WorkerPool& pool, HttpConnection& connection, std::uint32_t events);
-  void take_back(const Completion& completion);
-  void finish_answer(HttpConnection& connection);
-  void refuse(HttpConnection& connection, int status);
-  void start_draining(HttpConnection& connection);
-  void start_stopping();
-  void sweep(Clock::time_point now);
-  void watch(HttpConnection& connection, std::uint32_t events, int operation = EPOLL_CTL_MOD);
-  void set_deadline(HttpConnection& connection, milliseconds from_now);
-  void count_bytes(HttpConnection& connection);
-  void close(HttpConnection& connection);
-  void drain_completions();
-  int wait_time(Clock::time_point now) const;
-
-  // On workers:
-  void work_on(HttpConnection& connection);
-
-  void wake();
-
-  const HttpServerOptions options_;
-  const Answerer answerer_;
-  const Classifier classify_;
-  const TlsSource tls_;
-  const Verifier verify_;
-  WorkerPool quick_workers_{1};
-  WorkerPool stream_workers_{2};  ///< for what is left of answers that their clients did not take at once
-  // What strangers can cause costs time here, where nobody else waits for it.
-  WorkerPool handshake_workers_{1};
-  WorkerPool verify_workers_{1};
-  WorkerPool query_workers_;
-  WorkerPool write_workers_;
-  std::vector<Listener> listeners_;
-  UniqueFd epoll_;
-  UniqueFd wake_;
-  std::thread thread_;
-  std::unordered_map<std::uint64_t, std::unique_ptr<HttpConnection>> connections_;
-  std::uint64_t next_id_ = kFirstConnectionId;
-  std::size_t buffered_ = 0;
-  std::size_t in_flight_ = 0;
-  bool accepting_paused_ = false;
-  Clock::time_point next_sweep_ = Clock::time_point::max();
-  std::optional<Clock::time_point> stop_deadline_;
-  std::array<char, kReadBytes> read_buffer_;
-
-  std::atomic<bool> stop_requested_{false};
-  std::mutex completions_mutex_;
-  std::vector<Completion> completions_;
-
-  Gauge& open_connections_;
-  Counter& accepted_;
-  Counter& evicted_;
-  Gauge& requests_in_flight_;
-  Counter* failed_handshakes_ = nullptr;  ///< null without TLS
-};
 
 Status HttpServer::Loop::start(std::vector<Listener> listeners) {
   listeners_ = std::move(listeners);
@@ -340,216 +218,6 @@ void HttpServer::Loop::count_bytes(HttpConnection& connection) {
   buffered_ -= connection.counted_bytes;
   connection.counted_bytes = connection.reader.buffered();
   buffered_ += connection.counted_bytes;
-}
-
-// ---- answering -----------------------------------------------------------------------------------------------
-
-/// Its arithmetic would hold up all other connections here.
-void HttpServer::Loop::shake_hands(HttpConnection& connection) {
-  if (stop_deadline_) return close(connection);
-  run_on(handshake_workers_, connection, EPOLLET);
-}
-
-void HttpServer::Loop::give_to_worker(HttpConnection& connection) {
-  if (stop_deadline_ && !connection.answering) return close(connection);
-  if (connection.answering) return run_on(stream_workers_, connection, EPOLLET);
-  connection.answering = connection.unanswered = true;
-  connection.blocked = false;
-  connection.canceled = false;
-  ++in_flight_;
-  requests_in_flight_.set(static_cast<double>(in_flight_));
-  // Once it gets its answer, a client may close its own direction, but not before.
-  run_on(pool_for_request(connection), connection, EPOLLET | EPOLLRDHUP);
-}
-
-WorkerPool& HttpServer::Loop::pool_for_request(HttpConnection& connection) {
-  const RequestClass request_class = classify_(connection.reader.request());
-  connection.verifying = request_class == RequestClass::verify;
-  switch (request_class) {
-    case RequestClass::query:
-      return query_workers_;
-    case RequestClass::write:
-      return write_workers_;
-    case RequestClass::verify:
-      return verify_workers_;
-    case RequestClass::quick:
-      break;
-  }
-  return quick_workers_;
-}
-
-/// `events`: edge-triggered, as a hang-up would be reported again and again otherwise.
-void HttpServer::Loop::run_on(WorkerPool& pool, HttpConnection& connection, std::uint32_t events) {
-  connection.state = State::running;
-  watch(connection, events);
-  HttpConnection* job = &connection;
-  if (!pool.submit([this, job] { work_on(*job); })) take_back({job, HttpConnection::Progress::failed});
-}
-
-void HttpServer::Loop::work_on(HttpConnection& connection) {
-  auto progress = HttpConnection::Progress::failed;
-  try {
-    if (!connection.answering) {
-      progress = connection.handshake();
-    } else if (connection.verifying) {
-      verify_(connection.reader.request());
-      progress = HttpConnection::Progress::verified;
-    } else {
-      if (connection.unanswered) {
-        connection.unanswered = false;
-        connection.answer = answerer_(connection.reader.take(), connection.canceled);
-        connection.sent = 0;
-      }
-      progress = connection.write();
-    }
-  } catch (const std::exception& e) {
-    log_error("An answer could not be sent.", {{"error", e.what()}});
-  }
-  {
-    std::lock_guard lock(completions_mutex_);
-    completions_.push_back({&connection, progress});
-  }
-  wake();
-}
-
-void HttpServer::Loop::drain_completions() {
-  std::vector<Completion> completions;
-  {
-    std::lock_guard lock(completions_mutex_);
-    completions.swap(completions_);
-  }
-  for (const Completion& completion : completions) take_back(completion);
-}
-
-void HttpServer::Loop::take_back(const Completion& completion) {
-  HttpConnection& connection = *completion.connection;
-  const bool handshaking = !connection.answering;
-  connection.state = handshaking ? State::handshaking : State::writing;
-  connection.idle_since = Clock::now();
-  count_bytes(connection);
-  if (handshaking && stop_deadline_) return close(connection);
-  switch (completion.progress) {
-    case HttpConnection::Progress::failed:
-      if (handshaking) failed_handshakes_->add();
-      return close(connection);
-    case HttpConnection::Progress::done:
-      return finish_answer(connection);
-    case HttpConnection::Progress::encrypted:
-      connection.state = State::reading;
-      set_deadline(connection, std::min(kHeadTimeout, milliseconds(options_.read_timeout)));
-      return watch(connection, EPOLLIN | EPOLLRDHUP);
-    case HttpConnection::Progress::unread:
-      return watch(connection, EPOLLIN | EPOLLRDHUP);
-    case HttpConnection::Progress::verified:
-      if (stop_deadline_ && Clock::now() >= *stop_deadline_) return close(connection);
-      return run_on(pool_for_request(connection), connection, EPOLLET | EPOLLRDHUP);
-    case HttpConnection::Progress::blocked:
-      if (stop_deadline_ && Clock::now() >= *stop_deadline_) return close(connection);
-      if (!handshaking && (connection.wrote_some || !connection.blocked)) set_deadline(connection, kWriteTimeout);
-      connection.blocked = true;
-      return watch(connection, EPOLLOUT);
-  }
-}
-
-void HttpServer::Loop::finish_answer(HttpConnection& connection) {
-  bool last = connection.answer.close || stop_deadline_.has_value();
-  connection.answer = EncodedAnswer();
-  connection.answering = false;
-  --in_flight_;
-  requests_in_flight_.set(static_cast<double>(in_flight_));
-  if (last) return start_draining(connection);
-
-  connection.state = State::reading;
-  bool idle = connection.reader.state() == RequestReader::State::idle;
-  auto read_timeout = milliseconds(options_.read_timeout);
-  set_deadline(connection, idle ? read_timeout : std::min(kHeadTimeout, read_timeout));
-  if (connection.reader.state() != RequestReader::State::complete) watch(connection, EPOLLIN | EPOLLRDHUP);
-  after_read(connection);
-}
-
-void HttpServer::Loop::refuse(HttpConnection& connection, int status) {
-  std::string answer = HttpExchange::error_answer(status);
-  // It fits into the socket's buffer; if not, the client asked for more than it read.
-  std::size_t n = 0;
-  if (connection.socket.write(answer, n) != HttpSocket::Io::moved) return close(connection);
-  start_draining(connection);
-}
-
-/// Closing with unread bytes makes the kernel send a reset, which can destroy the answer on its way.
-void HttpServer::Loop::start_draining(HttpConnection& connection) {
-  connection.socket.end();
-  connection.state = State::draining;
-  set_deadline(connection, stop_deadline_ ? milliseconds(0) : kDrainTimeout);
-  watch(connection, EPOLLIN | EPOLLRDHUP);
-}
-
-void HttpServer::Loop::drain_some(HttpConnection& connection) {
-  // Ciphertext, if any: nobody looks at it.
-  ssize_t n = recv(connection.socket.fd(), read_buffer_.data(), read_buffer_.size(), 0);
-  if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) close(connection);
-}
-
-// ---- watching and closing ------------------------------------------------------------------------------------
-
-void HttpServer::Loop::watch(HttpConnection& connection, std::uint32_t events, int operation) {
-  epoll_event event{};
-  event.events = events;
-  event.data.u64 = connection.id;
-  epoll_ctl(epoll_.get(), operation, connection.socket.fd(), &event);
-}
-
-void HttpServer::Loop::set_deadline(HttpConnection& connection, milliseconds from_now) {
-  connection.deadline = Clock::now() + from_now;
-  next_sweep_ = std::min(next_sweep_, connection.deadline);
-}
-
-void HttpServer::Loop::sweep(Clock::time_point now) {
-  if (accepting_paused_ && !stop_deadline_) pause_accepting(false);
-  bool stop_now = stop_deadline_ && now >= *stop_deadline_;
-  next_sweep_ = stop_deadline_ && !stop_now ? *stop_deadline_ : Clock::time_point::max();
-  std::vector<HttpConnection*> late;
-  for (auto& [id, connection] : connections_) {
-    if (connection->state == State::running) {
-      if (!stop_now) continue;
-      connection->canceled = true;
-      shutdown(connection->socket.fd(), SHUT_RDWR);
-    } else if (stop_now || connection->deadline <= now) {
-      late.push_back(connection.get());
-    } else {
-      next_sweep_ = std::min(next_sweep_, connection->deadline);
-    }
-  }
-  for (HttpConnection* connection : late) {
-    bool half_read = connection->state == State::reading && connection->reader.state() == RequestReader::State::reading;
-    if (half_read && !stop_now) {
-      refuse(*connection, 408);
-    } else {
-      close(*connection);
-    }
-  }
-}
-
-void HttpServer::Loop::start_stopping() {
-  Clock::time_point now = Clock::now();
-  stop_deadline_ = now + kStopTimeout;
-  listeners_.clear();
-  std::vector<HttpConnection*> unused;
-  for (auto& [id, connection] : connections_) {
-    const bool busy = connection->answering || connection->state == State::running;
-    if (!busy) unused.push_back(connection.get());
-  }
-  for (HttpConnection* connection : unused) close(*connection);
-  next_sweep_ = *stop_deadline_;
-}
-
-void HttpServer::Loop::close(HttpConnection& connection) {
-  if (connection.answering) {
-    --in_flight_;
-    requests_in_flight_.set(static_cast<double>(in_flight_));
-  }
-  buffered_ -= connection.counted_bytes;
-  connections_.erase(connection.id);
-  open_connections_.set(static_cast<double>(connections_.size()));
 }
 
 HttpServer::HttpServer(HttpServerOptions options, Answerer answerer, Classifier classify, MetricsRegistry& metrics,

@@ -19,7 +19,7 @@ constexpr std::size_t kMaxExpansion = 22;
 constexpr std::string_view kVersion1 = "prometheus.WriteRequest";
 constexpr std::string_view kVersion2 = "io.prometheus.write.v2.Request";
 
-HttpResponse text_answer(int status, std::string text) {
+HttpResponse text_line(int status, std::string text) {
   HttpResponse response;
   response.status = status;
   response.body = std::move(text);
@@ -129,28 +129,28 @@ HttpResponse RemoteWriteReceiver::handle(const HttpRequest& request) {
 
 HttpResponse RemoteWriteReceiver::answer(const HttpRequest& request) {
   Announced announced = read_headers(request, versions_);
-  if (!announced.fault.empty()) return text_answer(415, std::move(announced.fault));
+  if (!announced.fault.empty()) return text_line(415, std::move(announced.fault));
   const std::string_view body = request.body;
   std::size_t size = 0;
   if (!snappy::GetUncompressedLength(body.data(), body.size(), &size)) {
-    return text_answer(400, "snappy: corrupt input: no length at the start of the body");
+    return text_line(400, "snappy: corrupt input: no length at the start of the body");
   }
   if (size > kMaxMessageBytes) {
-    return text_answer(400, "snappy: the body would decompress to " + std::to_string(size) + " bytes; at most " +
+    return text_line(400, "snappy: the body would decompress to " + std::to_string(size) + " bytes; at most " +
                                 std::to_string(kMaxMessageBytes) + " are taken, send fewer samples at once");
   }
-  if (size / kMaxExpansion > body.size()) return text_answer(400, "snappy: corrupt input: too short for its length");
+  if (size / kMaxExpansion > body.size()) return text_line(400, "snappy: corrupt input: too short for its length");
 
   std::unique_lock<std::mutex> one_large_message;
   if (size > kKeptBytes) one_large_message = std::unique_lock(large_message_mutex_);
   std::unique_ptr<char[]> large;
   if (size > kKeptBytes) large = std::make_unique_for_overwrite<char[]>(size);
   char* const message = large ? large.get() : workspace.reserve(size);
-  if (!snappy::RawUncompress(body.data(), body.size(), message)) return text_answer(400, "snappy: corrupt input");
+  if (!snappy::RawUncompress(body.data(), body.size(), message)) return text_line(400, "snappy: corrupt input");
   if (!announced.v2) return store({message, size}, false);
   const auto translated = translate_remote_write_v2({message, size}, kMaxMessageBytes);
   if (translated.ok()) return store(*translated, true);
-  HttpResponse response = text_answer(400, translated.error().message);
+  HttpResponse response = text_line(400, translated.error().message);
   add_counts(response, {});
   return response;
 }
@@ -159,7 +159,7 @@ HttpResponse RemoteWriteReceiver::store(std::string_view message, bool v2) {
   const auto outcome = workspace.batch.store(message, now_ms() + kMaxAhead, appender_, exemplar_store_);
   if (!outcome.ok()) {
     const Error& error = outcome.error();
-    HttpResponse response = text_answer(http_status(error.kind), error.message);
+    HttpResponse response = text_line(http_status(error.kind), error.message);
     // The store looks again every five seconds whether it can write.
     if (error.kind == ErrorKind::unavailable) response.headers.emplace_back("Retry-After", "5");
     if (error.kind != ErrorKind::bad_data) log_warn("Remote write failed", {{"error", error}});
@@ -185,7 +185,7 @@ HttpResponse RemoteWriteReceiver::store(std::string_view message, bool v2) {
     if (!std::exchange(first, false)) text += ", ";
     text.append(refusal_name(static_cast<RemoteWriteRefusal>(i))).append(": ").append(std::to_string(count));
   }
-  HttpResponse response = text_answer(400, text + ")");
+  HttpResponse response = text_line(400, text + ")");
   if (v2) add_counts(response, *outcome);
   return response;
 }

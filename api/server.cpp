@@ -1,6 +1,5 @@
 #include "api/server.h"
 
-#include <array>
 #include <chrono>
 #include <mutex>
 #include <optional>
@@ -9,8 +8,10 @@
 #include "api/api_answer.h"
 #include "api/feature_handlers.h"
 #include "api/federation.h"
+#include "api/handler_metrics.h"
 #include "api/http_exchange.h"
 #include "api/http_server.h"
+#include "api/page_handlers.h"
 #include "api/query_handlers.h"
 #include "api/remote_read.h"
 #include "api/remote_write.h"
@@ -22,7 +23,6 @@
 #include "model/duration.h"
 #include "model/matcher.h"
 #include "telemetry/log.h"
-#include "web/pages.h"
 
 namespace pipit {
 namespace {
@@ -36,13 +36,6 @@ constexpr std::string_view kValuesSuffix = "/values";
 
 enum Methods : unsigned { kGet = 1, kPost = 2, kPut = 4 };
 
-HttpResponse text_answer(int status, std::string body) {
-  HttpResponse response;
-  response.status = status;
-  response.body = std::move(body);
-  return response;
-}
-
 std::string allowed_methods(unsigned methods) {
   std::string text;
   if (methods & kGet) text += "GET, HEAD, ";
@@ -55,14 +48,6 @@ HttpResponse redirect(std::string where) {
   HttpResponse response = text_answer(302, "");
   response.headers.emplace_back("Location", std::move(where));
   return response;
-}
-
-/// Of the pages: nothing from elsewhere is loaded, and the API is all they talk to.
-void add_page_headers(HttpResponse& response) {
-  response.headers.emplace_back("Content-Security-Policy",
-                                "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-                                "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'");
-  response.headers.emplace_back("Referrer-Policy", "no-referrer");
 }
 
 /// The path of a URL, without a slash at its end: "" for https://example.org/.
@@ -80,36 +65,6 @@ std::string normal_prefix(std::string_view route_prefix, std::string_view extern
   if (!prefix.empty() && prefix.front() != '/') prefix.insert(0, "/");
   return prefix;
 }
-
-/// Counts the requests of one handler. The counters of codes are made when first needed.
-class HandlerMetrics {
- public:
-  HandlerMetrics(MetricsRegistry& registry, std::string_view handler)
-      : registry_(registry),
-        handler_(handler),
-        duration_(registry.histogram("pipit_http_request_duration_seconds",
-                                     "Time from a whole request to the start of its answer.", {0.001, 0.01, 0.1, 1, 10},
-                                     {{"handler", handler_}})) {}
-
-  void count(int status, double seconds) {
-    duration_.observe(seconds);
-    std::lock_guard lock(mutex_);
-    for (const auto& [code, counter] : counters_) {
-      if (code == status) return counter->add();
-    }
-    Counter& counter = registry_.counter("pipit_http_requests_total", "Requests that were answered.",
-                                         {{"handler", handler_}, {"code", std::to_string(status)}});
-    counters_.emplace_back(status, &counter);
-    counter.add();
-  }
-
- private:
-  MetricsRegistry& registry_;
-  std::string handler_;
-  Histogram& duration_;
-  std::mutex mutex_;
-  std::vector<std::pair<int, Counter*>> counters_;
-};
 
 }  // namespace
 
@@ -149,8 +104,6 @@ class Server::Impl {
   HttpResponse answer_label_values(const HttpRequest& request) const;
   HttpResponse answer_reload() const;
   HttpResponse answer_quit() const;
-  HttpResponse answer_asset(std::string_view path) const;
-  HttpResponse answer_page(std::string_view name) const;
   void add_cors_headers(const HttpRequest& request, HttpResponse& response) const;
   RequestClass classify(const RawRequest& request) const;
   HttpServer::TlsSource tls_source() const;
@@ -244,9 +197,8 @@ void Server::Impl::add_query_routes() {
 }
 
 void Server::Impl::add_remote_routes() {
-  add("/api/v1/read", kPost, [this](const HttpRequest& request) {
-    return handle_remote_read(context_, request, options_.remote_read);
-  });
+  add("/api/v1/read", kPost,
+      [this](const HttpRequest& request) { return handle_remote_read(context_, request, options_.remote_read); });
   if (options_.enable_remote_write_receiver && context_.appender) {
     remote_write_.emplace(*context_.appender, context_.metrics, context_.exemplars, options_.remote_write_versions);
     add(std::string(kWritePath), kPost, [this](const HttpRequest& request) {
@@ -325,12 +277,12 @@ void Server::Impl::add_page_routes() {
   std::string home = (options_.external_url.empty() ? prefix_ : external_path_) + "/graph";
   add("/", kGet, [home](const HttpRequest&) { return redirect(home); });
   add("/query", kGet, [home](const HttpRequest&) { return redirect(home); });
-  add("/graph", kGet, [this](const HttpRequest&) { return answer_page("graph.html"); });
-  add("/targets", kGet, [this](const HttpRequest&) { return answer_page("targets.html"); });
-  add("/alerts", kGet, [this](const HttpRequest&) { return answer_page("rules.html"); });
-  add("/rules", kGet, [this](const HttpRequest&) { return answer_page("rules.html"); });
+  add("/graph", kGet, [this](const HttpRequest&) { return handle_page(options_, "graph.html"); });
+  add("/targets", kGet, [this](const HttpRequest&) { return handle_page(options_, "targets.html"); });
+  add("/alerts", kGet, [this](const HttpRequest&) { return handle_page(options_, "rules.html"); });
+  add("/rules", kGet, [this](const HttpRequest&) { return handle_page(options_, "rules.html"); });
   add(
-      "/assets/*", kGet, [this](const HttpRequest& request) { return answer_asset(request.path); }, "/assets");
+      "/assets/*", kGet, [this](const HttpRequest& request) { return handle_asset(request.path); }, "/assets");
 }
 
 // ---- answering -----------------------------------------------------------------------------------------------
@@ -470,23 +422,6 @@ HttpResponse Server::Impl::answer_reload() const {
 HttpResponse Server::Impl::answer_quit() const {
   if (context_.quit) context_.quit();
   return text_answer(200, "Requesting termination... Goodbye!");
-}
-
-HttpResponse Server::Impl::answer_page(std::string_view name) const {
-  HttpResponse response = text_answer(200, render_page(name, options_.page_title, options_.version));
-  response.content_type = "text/html; charset=utf-8";
-  response.headers.emplace_back("Cache-Control", "no-cache");
-  add_page_headers(response);
-  return response;
-}
-
-HttpResponse Server::Impl::answer_asset(std::string_view path) const {
-  const WebAsset* asset = find_web_asset(path.substr(path.rfind('/') + 1));
-  if (!asset || asset->name.ends_with(".html")) return text_answer(404, "404 page not found\n");
-  HttpResponse response = text_answer(200, std::string(asset->content));
-  response.content_type = asset->content_type;
-  response.headers.emplace_back("Cache-Control", "no-cache");
-  return response;
 }
 
 void Server::Impl::add_cors_headers(const HttpRequest& request, HttpResponse& response) const {
