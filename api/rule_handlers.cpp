@@ -192,7 +192,7 @@ void append_alerting(std::string& out, const AlertingRule& rule, const RuleStatu
   out.append(R"("state":")").append(known ? alert_state_name(rule.state()) : "unknown").append(R"(","name":)");
   append_json_string(out, config.name);
   out.append(R"(,"query":)");
-  append_json_string(out, rule.expression());
+  append_json_string(out, rule.config().expression);
   out.append(R"(,"duration":)");
   append_json_number(out, static_cast<double>(config.hold) / 1000);
   out.append(R"(,"keepFiringFor":)");
@@ -210,7 +210,7 @@ void append_recording(std::string& out, const Rule& rule) {
   out.append(R"("name":)");
   append_json_string(out, rule.config().name);
   out.append(R"(,"query":)");
-  append_json_string(out, rule.expression());
+  append_json_string(out, rule.config().expression);
   out.push_back(',');
   if (rule.config().labels.empty()) return;
   out.append(R"("labels":)");

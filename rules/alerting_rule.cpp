@@ -101,7 +101,7 @@ bool AlertingRule::settle(Alert& alert, bool present, TimestampMs time) {
 }
 
 Result<std::vector<RuleSample>> AlertingRule::evaluate(const RuleEvaluation& evaluation) {
-  auto result = query_vector(evaluation, expression(), config().expr.get(), evaluation.query_time());
+  auto result = query_vector(evaluation, config().expression, config().expr.get(), evaluation.query_time());
   if (!result.ok()) return result.error();
   auto found = expand(evaluation, *result);
   if (!found.ok()) return found.error();

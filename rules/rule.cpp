@@ -1,10 +1,6 @@
 #include "rules/rule.h"
 
-#include "query/parser.h"
-
 namespace pipit {
-
-Rule::Rule(RuleConfig config) : config_(std::move(config)), expression_(to_string(*config_.expr)) {}
 
 void Rule::take_over(Rule& before) {
   stored_series = std::move(before.stored_series);

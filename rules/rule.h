@@ -48,8 +48,7 @@ struct RuleStatus {
 /// A rule at work. `evaluate` is called by one thread at a time, all const functions by any.
 class Rule {
  public:
-  /// REQUIRES: config.expr.
-  explicit Rule(RuleConfig config);
+  explicit Rule(RuleConfig config) : config_(std::move(config)) {}
   virtual ~Rule() = default;
   Rule(const Rule&) = delete;
 
@@ -63,8 +62,6 @@ class Rule {
   virtual std::vector<std::string> written_metrics() const { return {config_.name}; }
 
   const RuleConfig& config() const { return config_; }
-  /// The expression in Prometheus's one-line form.
-  const std::string& expression() const { return expression_; }
 
   RuleStatus status() const;
   void set_status(RuleStatus status);
@@ -74,6 +71,7 @@ class Rule {
 
  protected:
   /// Evaluates an expression to a vector; a scalar is one of one sample.
+  /// A null `expr` is parsed from its text.
   static Result<QueryResult> query_vector(const RuleEvaluation& evaluation, const std::string& text, const Expr* expr,
                                           TimestampMs time);
 
@@ -81,7 +79,6 @@ class Rule {
 
  private:
   const RuleConfig config_;
-  const std::string expression_;
   RuleStatus status_;
 };
 

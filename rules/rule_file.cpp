@@ -135,6 +135,9 @@ class Reader {
       fault(at, "could not parse expression: " + expr.error().message);
       return;
     }
+    rule.expression = to_string(**expr);
+    if (out_.trees == RuleFiles::kMostTrees) return;
+    ++out_.trees;
     rule.expr = std::shared_ptr<const Expr>(std::move(*expr));
   }
 

@@ -18,7 +18,8 @@ namespace pipit {
 struct RuleConfig {
   bool alerting = false;
   std::string name;                  ///< of the alert or of the recorded metric
-  std::shared_ptr<const Expr> expr;  ///< shared by the rule that is made of it
+  std::string expression;            ///< in Prometheus's one-line form
+  std::shared_ptr<const Expr> expr;  ///< parsed; null beyond RuleFiles::kMostTrees rules
   DurationMs hold = 0;               ///< `for`
   DurationMs keep_firing = 0;        ///< `keep_firing_for`
   std::vector<Label> labels;         ///< sorted by name; with those of the group
@@ -43,6 +44,11 @@ struct RuleFileOptions {
 /// What was read of rule files, and all that is wrong with them: `FILE:LINE:COLUMN: what`. With faults the groups are
 /// not to be used.
 struct RuleFiles {
+  /// With more rules the trees, more than a kilobyte each, cost more memory than parsing again costs time: a few
+  /// microseconds a rule.
+  static constexpr std::size_t kMostTrees = 2'000;
+
+  std::size_t trees = 0;
   std::vector<RuleGroupConfig> groups;
   std::vector<std::string> faults;
   std::vector<std::string> warnings;

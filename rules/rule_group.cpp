@@ -8,7 +8,6 @@
 #include <thread>
 
 #include "model/duration.h"
-#include "query/parser.h"
 #include "rules/alerting_rule.h"
 #include "rules/generator_url.h"
 #include "rules/recording_rule.h"
@@ -191,7 +190,7 @@ void RuleGroup::tell_alerts(Rule& rule, TimestampMs time, const RuleSurroundings
   auto* alerting = dynamic_cast<AlertingRule*>(&rule);
   if (alerting == nullptr || context_.sink == nullptr) return;
   auto notices = alerting->due_notices(time, context_.resend_delay, interval_,
-                                       generator_url(surroundings.external_url, rule.expression()));
+                                       generator_url(surroundings.external_url, rule.config().expression));
   if (!notices.empty()) context_.sink->send(std::move(notices));
 }
 
@@ -257,7 +256,7 @@ bool RuleGroup::is_same(const RuleGroupConfig& config) const {
     const RuleConfig& b = config.rules[i];
     const bool same = a.alerting == b.alerting && a.name == b.name && a.hold == b.hold &&
                       a.keep_firing == b.keep_firing && a.labels == b.labels && a.annotations == b.annotations &&
-                      rules_[i]->expression() == to_string(*b.expr);
+                      a.expression == b.expression;
     if (!same) return false;
   }
   return true;

@@ -6,6 +6,7 @@
 
 #include "model/matcher.h"
 #include "query/function_table.h"
+#include "query/parser.h"
 
 namespace pipit {
 namespace {
@@ -33,6 +34,12 @@ bool collect_read_metrics(const Expr& expr, std::vector<std::string>& names) {
   return named;
 }
 
+bool collect_read_metrics(const RuleConfig& config, std::vector<std::string>& names) {
+  if (config.expr) return collect_read_metrics(*config.expr, names);
+  const auto expr = parse_query(config.expression);
+  return expr.ok() && collect_read_metrics(**expr, names);
+}
+
 }  // namespace
 
 std::vector<std::vector<std::uint32_t>> rule_levels(const std::vector<std::unique_ptr<Rule>>& rules) {
@@ -45,7 +52,7 @@ std::vector<std::vector<std::uint32_t>> rule_levels(const std::vector<std::uniqu
   std::size_t floor = 0;  ///< above the last rule that may read anything
   for (std::uint32_t i = 0; i < rules.size(); ++i) {
     std::vector<std::string> reads;
-    const bool named = !rules[i]->reads_all() && collect_read_metrics(*rules[i]->config().expr, reads);
+    const bool named = !rules[i]->reads_all() && collect_read_metrics(rules[i]->config(), reads);
     const std::vector<std::string> writes = rules[i]->written_metrics();
     std::size_t level = named ? floor : levels.size();
     if (named) {

@@ -24,7 +24,6 @@ namespace {
 
 constexpr int kRefused = 1;
 constexpr int kWrongUsage = 2;
-constexpr int kLintFatal = 3;
 
 std::string read_standard_input() {
   std::string text;
@@ -37,29 +36,10 @@ std::string read_standard_input() {
 }
 
 struct Options {
-  bool duplicates = true;
-  bool fatal = false;
+  LintOptions lint;
   RuleFileOptions files;
   std::vector<std::string> paths;
 };
-
-/// Empty when all is well, else what is wrong with the words.
-std::string read_lint(std::string_view list, Options& options) {
-  options.duplicates = false;
-  while (!list.empty()) {
-    const std::size_t comma = list.find(',');
-    const std::string_view word = list.substr(0, comma);
-    if (word == "all" || word == "duplicate-rules") {
-      options.duplicates = true;
-    } else if (word != "none") {
-      static constexpr std::string_view kWords[] = {"all", "duplicate-rules", "none"};
-      return "unknown lint option \"" + std::string(word) + "\"" + suggestion(word, kWords);
-    }
-    if (comma == std::string_view::npos) break;
-    list.remove_prefix(comma + 1);
-  }
-  return "";
-}
 
 std::string read_words(const std::vector<std::string>& words, Options& options) {
   constexpr std::string_view kLint = "--lint=";
@@ -67,11 +47,11 @@ std::string read_words(const std::vector<std::string>& words, Options& options) 
     const std::string& word = words[i];
     if (word == "--lint") {
       if (++i == words.size()) return "--lint needs a list";
-      if (std::string wrong = read_lint(words[i], options); !wrong.empty()) return wrong;
+      if (std::string wrong = read_lint(words[i], options.lint); !wrong.empty()) return wrong;
     } else if (word.starts_with(kLint)) {
-      if (std::string wrong = read_lint(word.substr(kLint.size()), options); !wrong.empty()) return wrong;
+      if (std::string wrong = read_lint(word.substr(kLint.size()), options.lint); !wrong.empty()) return wrong;
     } else if (word == "--lint-fatal" || word == "--no-lint-fatal") {
-      options.fatal = word == "--lint-fatal";
+      options.lint.fatal = word == "--lint-fatal";
     } else if (word == "--ignore-unknown-fields") {
       options.files.ignore_unknown_fields = true;
     } else if (word.size() > 1 && word.front() == '-') {
@@ -110,15 +90,34 @@ int check_file(const std::string& path, const Options& options) {
   if (!read.ok()) return kRefused;
   std::size_t rules = 0;
   for (const RuleGroupConfig& group : read.groups) rules += group.rules.size();
-  const auto duplicates = options.duplicates ? duplicate_rules(read.groups) : std::vector<std::string>();
-  const bool failed = options.fatal && !duplicates.empty();
+  const auto duplicates = options.lint.duplicate_rules ? duplicate_rules(read.groups) : std::vector<std::string>();
+  const bool failed = options.lint.fatal && !duplicates.empty();
   std::printf("%s: %s: %zu rule%s found\n", name.c_str(), failed ? "FAILED" : "SUCCESS", rules, rules == 1 ? "" : "s");
   for (const std::string& warning : read.warnings) std::printf("  warning: %s\n", warning.c_str());
   for (const std::string& duplicate : duplicates) std::printf("  warning: %s\n", duplicate.c_str());
-  return failed ? kLintFatal : 0;
+  return failed ? LintOptions::kFatalCode : 0;
 }
 
 }  // namespace
+
+std::string read_lint(std::string_view list, LintOptions& options) {
+  options.duplicate_rules = options.too_long_scrape_interval = false;
+  for (;;) {
+    const std::size_t comma = list.find(',');
+    const std::string_view word = list.substr(0, comma);
+    if (word == "all" || word == "duplicate-rules") {
+      options.duplicate_rules = true;
+    }
+    if (word == "all" || word == "too-long-scrape-interval") {
+      options.too_long_scrape_interval = true;
+    } else if (word != "duplicate-rules" && word != "none") {
+      static constexpr std::string_view kWords[] = {"all", "duplicate-rules", "too-long-scrape-interval", "none"};
+      return "unknown lint option \"" + std::string(word) + "\"" + suggestion(word, kWords);
+    }
+    if (comma == std::string_view::npos) return "";
+    list.remove_prefix(comma + 1);
+  }
+}
 
 std::vector<std::string> duplicate_rules(const std::vector<RuleGroupConfig>& groups) {
   std::map<std::pair<bool, std::string>, std::size_t> seen;

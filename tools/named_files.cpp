@@ -58,7 +58,7 @@ class Checker {
       faults.errors.insert(faults.errors.end(), read.faults.begin(), read.faults.end());
       faults.warnings.insert(faults.warnings.end(), read.warnings.begin(), read.warnings.end());
       const auto duplicates = read.ok() ? duplicate_rules(read.groups) : std::vector<std::string>();
-      for (const std::string& duplicate : duplicates) faults.warnings.push_back(path + ": " + duplicate);
+      for (const std::string& duplicate : duplicates) faults.lint.push_back(path + ": " + duplicate);
     }
   }
 

@@ -11,6 +11,7 @@ namespace pipit {
 struct NamedFileFaults {
   std::vector<std::string> errors;    ///< a rule file, secret, certificate or list of targets that can't be used
   std::vector<std::string> warnings;  ///< patterns that match nothing
+  std::vector<std::string> lint;      ///< rules that are there twice
 };
 
 /// Looks at rule files, secrets, certificates and lists of targets. A server starts in spite of these faults, but rules
