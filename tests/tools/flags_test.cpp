@@ -91,7 +91,8 @@ TEST(Flags, DefaultsAndHiddenOnesArePrometheus) {
 }
 
 /// What Prometheus has no flag for.
-constexpr std::string_view kOwnFlags[] = {"query.max-memory", "storage.log.sync-interval"};
+constexpr std::string_view kOwnFlags[] = {"query.max-memory", "storage.log.sync-interval", "storage.remote.queue-age",
+                                          "storage.remote.queue-size"};
 
 TEST(Flags, NothingElseIsInTheTable) {
   std::map<std::string, int> names;
