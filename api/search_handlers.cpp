@@ -3,7 +3,10 @@
 #include "api/search_handlers.h"
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "api/api_answer.h"
@@ -19,6 +22,10 @@ namespace {
 
 constexpr DurationMs kDefaultRange = 3'600'000;
 constexpr long kDefaultLimit = 100;
+// Every pattern is held against every name: that is long work for a short request.
+constexpr std::size_t kMostPatterns = 100;
+constexpr std::size_t kMostPatternBytes = 4096;
+constexpr std::chrono::seconds kLongestSearch{10};
 
 enum class Order { ascending, descending, by_score };
 
@@ -70,6 +77,17 @@ Status read_algorithm(const FormFields& form, NameSearch& search) {
   return {};
 }
 
+Status read_patterns(const FormFields& form, NameSearch& search) {
+  std::size_t bytes = 0;
+  for (const std::string_view text : form.all("search[]")) {
+    bytes += text.size();
+    search.patterns.emplace_back(text);
+  }
+  if (search.patterns.size() <= kMostPatterns && bytes <= kMostPatternBytes) return {};
+  return bad_data("too much in search[]: at most " + std::to_string(kMostPatterns) + " patterns with " +
+                  std::to_string(kMostPatternBytes) + " bytes together");
+}
+
 Status read_order(const FormFields& form, std::string_view endpoint, SearchParameters& parameters) {
   const std::string_view by = form.get("sort_by");
   const std::string_view direction = form.get("sort_dir");
@@ -101,7 +119,7 @@ Result<SearchParameters> read_parameters(const FormFields& form, std::string_vie
   const TimestampMs now = now_ms();
   if (form.get("start").empty()) parameters.selection.start = now - kDefaultRange;
   if (form.get("end").empty()) parameters.selection.end = now;
-  for (const std::string_view text : form.all("search[]")) parameters.search.patterns.emplace_back(text);
+  if (Status status = read_patterns(form, parameters.search); !status.ok()) return status.error();
   if (Status status = read_algorithm(form, parameters.search); !status.ok()) return status.error();
   const auto case_sensitive = boolean(form, "case_sensitive", true);
   if (!case_sensitive.ok()) return case_sensitive.error();
@@ -127,10 +145,16 @@ struct Found {
 };
 
 /// The matching names in order, one more than the limit when there are more. REQUIRES: `names` is sorted.
-std::vector<Found> search(std::vector<std::string> names, const SearchParameters& parameters) {
+Result<std::vector<Found>> search(std::vector<std::string> names, const SearchParameters& parameters,
+                                  const std::atomic<bool>* canceled) {
   const NameScorer scorer(parameters.search);
+  const auto deadline = std::chrono::steady_clock::now() + kLongestSearch;
   std::vector<Found> found;
   for (std::string& name : names) {
+    if (canceled != nullptr && *canceled) return Error{ErrorKind::canceled, "the client went away"};
+    if (std::chrono::steady_clock::now() > deadline) {
+      return Error{ErrorKind::timeout, "the search took too long: look for less, or in fewer series by match[]"};
+    }
     const double score = scorer.score(name);
     if (score >= 0) found.push_back({std::move(name), score});
   }
@@ -211,12 +235,13 @@ HttpResponse answer_search(const ServerContext& context, const HttpRequest& requ
   if (!parameters.ok()) return api_error(parameters.error());
   Result<std::vector<std::string>> names = list(parameters->selection);
   if (!names.ok()) return api_error(names.error());
+  auto found = search(std::move(*names), *parameters, request.canceled);
+  if (!found.ok()) return api_error(found.error());
   MetadataByMetric metadata;
   if (parameters->include_metadata && context.scraping) metadata = live_metadata(*context.scraping, "", 1);
   HttpResponse response;
   response.content_type = "application/x-ndjson; charset=utf-8";
-  response.rest =
-      std::make_unique<SearchBody>(search(std::move(*names), *parameters), *parameters, std::move(metadata));
+  response.rest = std::make_unique<SearchBody>(std::move(*found), *parameters, std::move(metadata));
   return response;
 }
 

@@ -62,5 +62,13 @@ TEST(NameSearch, JaroWinklerFindsPartsAndNamesAlike) {
   EXPECT_LT(alike("abc", 0.1, "xyz"), 0);
 }
 
+TEST(NameSearch, ALongNameEndsSoon) {
+  // Every second character is a start, each with a walk through the whole name: for a megabyte that were minutes.
+  std::string name;
+  for (int i = 0; i < 500'000; ++i) name += "ab";
+  EXPECT_GT(score(search_for({std::string(2'000, 'a')}), name), 0);
+  EXPECT_LT(score(search_for({std::string(2'000, 'a') + "c"}), name), 0);
+}
+
 }  // namespace
 }  // namespace pipit
