@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string_view>
 #include <vector>
 
 #include "model/hash_index.h"
+#include "model/keyed_hash.h"
 
 namespace pipit {
 
@@ -25,8 +25,8 @@ class SymbolTable {
 
   SymbolId intern(std::string_view text) {
     const auto next = static_cast<SymbolId>(texts_.size());
-    const SymbolId id = ids_.find_or_put(std::hash<std::string_view>()(text), next,
-                                         [&](std::uint32_t at) { return texts_[at] == text; });
+    const SymbolId id =
+        ids_.find_or_put(keyed_hash(text, key_), next, [&](std::uint32_t at) { return texts_[at] == text; });
     if (id == next) texts_.push_back(store(text));
     return id;
   }
@@ -51,6 +51,7 @@ class SymbolTable {
     return {stored, text.size()};
   }
 
+  const HashKey key_ = hash_key();
   std::vector<std::string_view> texts_;
   HashIndex ids_;
   std::vector<std::unique_ptr<char[]>> pieces_;  ///< that the texts stand in

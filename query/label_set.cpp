@@ -2,17 +2,15 @@
 
 #include <algorithm>
 
+#include "model/keyed_hash.h"
 #include "model/labels.h"
 
 namespace pipit {
 
 std::size_t LabelSetHash::operator()(const LabelSet& labels) const {
-  std::uint64_t h = 0x9e3779b97f4a7c15ULL;
-  for (const auto& label : labels) {
-    h ^= (std::uint64_t{label.name} << 32) | label.value;
-    h *= 0xff51afd7ed558ccdULL;
-    h ^= h >> 32;
-  }
+  const HashKey& key = hash_key();
+  std::uint64_t h = key.first;
+  for (const auto& label : labels) h = fold_product(h ^ (std::uint64_t{label.name} << 32 | label.value), key.second);
   return static_cast<std::size_t>(h);
 }
 

@@ -10,7 +10,7 @@ namespace pipit {
 
 // Operations on the labels of a query's series, as ids of its SymbolTable.
 
-/// Hashes the ids: good within one query only.
+/// Hashes the ids: good within one query only. Keyed, as those whose series they are have a say in them.
 struct LabelSetHash {
   std::size_t operator()(const LabelSet& labels) const;
 };
