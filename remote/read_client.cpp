@@ -20,7 +20,9 @@ constexpr std::uint64_t kLargestBody = 128u << 20;
 constexpr std::chrono::milliseconds kLook{50};
 
 Labels of(const RemoteReadConfig& config) {
-  return {{"remote_name", config.name.empty() ? "remote_read" : config.name}, {"url", config.url}};
+  // Without a name and password that the URL may have.
+  auto url = parse_http_url(config.url);
+  return {{"remote_name", config.name.empty() ? "remote_read" : config.name}, {"url", url.ok() ? url->text : ""}};
 }
 
 std::string headers_of(const RemoteReadConfig& config, const std::string& user_agent) {

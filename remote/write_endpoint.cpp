@@ -46,7 +46,15 @@ class QueueEndpoint final : public WriteEndpoint, public std::enable_shared_from
         look_up_metadata_([this](std::string_view metric) { return find_metadata(metric); }) {
     begin_ = reader_.position();
     std::size_t shards = config_.min_shards;
-    if (const auto& known = cursor_->state()) {
+    const auto& known = cursor_->state();
+    if (known && known->begin > context.queue.end()) {
+      // Segments are gone that the cursor knew: a folder that was restored in part, or a power failure.
+      log_error("The queue of remote write ends before what was delivered; sending begins with its oldest segment",
+                {{"url", settings_.url.text}});
+      begin_ = {context.queue.first_segment(), 0, 0};
+      reader_.seek(begin_);
+      cursor_->store({begin_, begin_, 1});
+    } else if (known) {
       begin_ = known->begin;
       reader_.seek(begin_);
       if (known->end > known->begin) {  // it was on its way when the process ended

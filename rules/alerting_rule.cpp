@@ -240,7 +240,9 @@ Status AlertingRule::restore(const Queryable& source, const RestoreOptions& opti
     const auto state = states->find(labels);
     if (state == states->end()) continue;
     const auto [down_at, value] = state->second;
-    if (std::isnan(value)) continue;  // stale: it was not active
+    // Stale: it was not active. Or nothing that a rule would write, but others can.
+    constexpr double kFarAway = 1e13;
+    if (!(std::abs(value) < kFarAway)) continue;
     TimestampMs active_at = static_cast<TimestampMs>(value) * 1000;
     const DurationMs remaining = hold - (down_at - active_at);
     if (remaining > 0) {

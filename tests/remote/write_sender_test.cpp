@@ -174,6 +174,27 @@ TEST_F(WriteSenderTest, LosesNothingWhenItIsStoppedWhileTheReceiverIsDown) {
   EXPECT_EQ(total, 120u) << "each sample once";
 }
 
+TEST_F(WriteSenderTest, GoesOnWhenTheQueueEndsBeforeWhatWasDelivered) {
+  WriteReceiver receiver;
+  configure(entry(receiver));
+  add({{"__name__", "a"}}, 1000, 1);
+  ASSERT_TRUE(receiver.wait_for_samples(1));
+  // Each start begins another segment.
+  sender_->stop();
+  sender_.reset();
+  configure(entry(receiver));
+  add({{"__name__", "a"}}, 2000, 2);
+  ASSERT_TRUE(receiver.wait_for_samples(2));
+  sender_->stop();
+  sender_.reset();
+  for (const auto& file : std::filesystem::directory_iterator(folder_.path() / "pipit" / "remote_write")) {
+    if (file.path().extension() == ".segment") std::filesystem::remove(file.path());
+  }
+  configure(entry(receiver));
+  add({{"__name__", "a"}}, 3000, 3);
+  EXPECT_TRUE(receiver.wait_for_samples(3));
+}
+
 TEST_F(WriteSenderTest, RepeatsTheVeryBatchThatWasOnItsWay) {
   // The receiver takes a batch, but its answer is lost; then the process ends.
   std::atomic<bool> lose{true};
