@@ -1,7 +1,5 @@
 #include "remote/write_sender.h"
 
-#include <csignal>
-
 #include <algorithm>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -13,6 +11,7 @@
 #include <system_error>
 #include <thread>
 
+#include "model/thread_without_signals.h"
 #include "remote/write_endpoint.h"
 #include "remote/write_queue.h"
 #include "scrape/http_client.h"
@@ -123,13 +122,7 @@ class RemoteWriteSender::Running {
       });
     });
     keep_up();
-    // Signals are the main thread's business; SIGPIPE comes from OpenSSL, which writes to sockets plainly.
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    thread_ = std::thread([this] { io_.run(); });
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    thread_ = thread_without_signals([this] { io_.run(); });
     exemplars_.set_listener(
         [this](const Labels& series, const Exemplar& exemplar) { queue_->add_exemplar(series, exemplar); });
   }

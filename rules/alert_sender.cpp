@@ -1,7 +1,5 @@
 #include "rules/alert_sender.h"
 
-#include <csignal>
-
 #include <algorithm>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -11,6 +9,7 @@
 #include <thread>
 
 #include "model/relabel.h"
+#include "model/thread_without_signals.h"
 #include "rules/alertmanager_queue.h"
 #include "scrape/http_access.h"
 #include "scrape/http_client.h"
@@ -46,13 +45,7 @@ class AlertSender::Running : public std::enable_shared_from_this<AlertSender::Ru
         }) {
     metrics_.gauge("prometheus_notifications_queue_capacity", "How many alerts may wait for an Alertmanager.")
         .set(static_cast<double>(options.queue_capacity));
-    // Signals are the main thread's business; SIGPIPE comes from OpenSSL, which writes to sockets plainly.
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    thread_ = std::thread([this] { io_.run(); });
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    thread_ = thread_without_signals([this] { io_.run(); });
   }
 
   ~Running() {

@@ -1,13 +1,12 @@
 #include "rules/rule_group.h"
 
-#include <csignal>
-
 #include <algorithm>
 #include <chrono>
 #include <map>
 #include <thread>
 
 #include "model/duration.h"
+#include "model/thread_without_signals.h"
 #include "rules/alerting_rule.h"
 #include "rules/generator_url.h"
 #include "rules/recording_rule.h"
@@ -141,12 +140,8 @@ void RuleGroup::evaluate_level(const std::vector<std::uint32_t>& level, Timestam
   };
   std::vector<std::thread> helpers;
   if (last_duration_ > kWorthHelpers && context_.helpers != nullptr) {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (helpers.size() + 1 < level.size() && context_.helpers->take()) helpers.emplace_back(work);
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    while (helpers.size() + 1 < level.size() && context_.helpers->take())
+      helpers.push_back(thread_without_signals(work));
   }
   work();
   for (std::thread& helper : helpers) helper.join();

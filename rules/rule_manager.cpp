@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <csignal>
 #include <tuple>
 
 #include "model/duration.h"
+#include "model/thread_without_signals.h"
 #include "telemetry/log.h"
 
 namespace pipit {
@@ -97,12 +97,7 @@ void RuleManager::retire(const ScheduledPtr& old, std::unique_lock<std::mutex>& 
 }
 
 void RuleManager::start_thread() {
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  threads_.emplace_back([this] { work(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  threads_.push_back(thread_without_signals([this] { work(); }));
 }
 
 void RuleManager::work() {

@@ -9,6 +9,8 @@
 #include <system_error>
 #include <thread>
 
+#include "model/thread_without_signals.h"
+
 namespace pipit {
 namespace {
 
@@ -90,7 +92,7 @@ bool BlockingCalls::run(std::function<Answer()> call) {
   }
   ++state_->threads;
   try {
-    std::thread(&State::run, state_).detach();
+    thread_without_signals([state = state_] { State::run(state); }).detach();
   } catch (const std::system_error&) {
     --state_->threads;
     if (state_->threads > 0) return true;  // one of the others takes it

@@ -1,7 +1,5 @@
 #include "scrape/scrape_manager.h"
 
-#include <csignal>
-
 #include <algorithm>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -12,6 +10,7 @@
 #include <thread>
 #include <utility>
 
+#include "model/thread_without_signals.h"
 #include "scrape/blocking_calls.h"
 #include "scrape/failure_log.h"
 #include "scrape/http_access.h"
@@ -54,13 +53,7 @@ class ScrapeManager::Impl {
   Impl(Appender& appender, MetricsRegistry& metrics, ScrapeOptions options)
       : options_(std::move(options)), registry_(metrics), writers_(appender, metrics), client_(io_, pages_) {
     writers_.exemplars = options_.exemplars;
-    // Signals are the main thread's business; SIGPIPE comes from OpenSSL, which writes to sockets plainly.
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    thread_ = std::thread([this] { io_.run(); });
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    thread_ = thread_without_signals([this] { io_.run(); });
     finder_ = std::make_unique<TargetFinder>(metrics, options_.user_agent, [this](FoundJob found) {
       auto job = std::make_shared<Job>(make_job(std::move(found)));
       boost::asio::post(io_, [this, job] { update(*job); });

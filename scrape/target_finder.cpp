@@ -1,7 +1,5 @@
 #include "scrape/target_finder.h"
 
-#include <csignal>
-
 #include <algorithm>
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
@@ -12,6 +10,7 @@
 #include <future>
 #include <thread>
 
+#include "model/thread_without_signals.h"
 #include "scrape/blocking_calls.h"
 #include "scrape/discovery.h"
 #include "scrape/http_client.h"
@@ -40,12 +39,7 @@ class TargetFinder::Thread {
         calls_(io_, kMostBlockingCalls),
         context_{io_, client_, calls_, metrics, std::move(user_agent)},
         metrics_(metrics) {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    thread_ = std::thread([this] { io_.run(); });
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    thread_ = thread_without_signals([this] { io_.run(); });
   }
 
   ~Thread() {
