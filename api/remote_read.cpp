@@ -41,7 +41,7 @@ void append_sample(std::string& out, TimestampMs time, double value) {
   }
   if (time != 0) {
     out += 0x10;
-    append_varint(out, wire_time);
+    put_varint(out, wire_time);
   }
 }
 
@@ -60,7 +60,7 @@ class ReadAnswer {
   Status add(ReadQuery query) {
     drop_external_matchers(query, external_);
     if (query.matchers.empty()) {
-      append_text(message_, 1, "");
+      protobuf::put_bytes(message_, 1, "");
       return {};
     }
     SymbolTable symbols;
@@ -81,7 +81,7 @@ class ReadAnswer {
         return bad_data("exceeded sample limit (" + std::to_string(sample_limit_) + ")");
       }
       append_series(symbols, **cursor);
-      append_text(message_, 1, series_);
+      protobuf::put_bytes(message_, 1, series_);
       if (message_.size() > kMaxAnswerBytes) {
         return bad_data("the answer exceeds " + std::to_string(kMaxAnswerBytes >> 20) +
                         " MB; ask for fewer series or less time");

@@ -21,12 +21,6 @@ constexpr std::size_t kMaxHeldBytes = 256u << 20;
 constexpr std::size_t kChunkSamples = 120;
 constexpr std::uint64_t kXorEncoding = 1;
 
-void append_number(std::string& out, unsigned field, std::uint64_t number) {
-  if (number == 0) return;
-  append_varint(out, field << 3);
-  append_varint(out, number);
-}
-
 /// A series of an answer: its labels as protobuf and its chunks, in the bytes that all of them share.
 struct HeldSeries {
   std::size_t query = 0;
@@ -59,9 +53,9 @@ class ChunkStream final : public BodySource {
       at_ += size;
     } while (at_ < series.end && fields_.size() + field_size(at_) <= bytes_in_frame_);
     message_.clear();
-    append_text(message_, 1, fields_);
-    append_number(message_, 2, series.query);
-    append_varint(out, message_.size());
+    protobuf::put_bytes(message_, 1, fields_);
+    protobuf::put_number(message_, 2, series.query);
+    put_varint(out, message_.size());
     const std::uint32_t checksum = crc32c(message_);
     for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>(checksum >> shift);
     out += message_;
@@ -148,11 +142,11 @@ class ChunkCollector {
       data_.clear();
       encode_xor_chunk(times.subspan(begin, count), values.subspan(begin, count), data_);
       chunk_.clear();
-      append_number(chunk_, 1, static_cast<std::uint64_t>(times[begin]));
-      append_number(chunk_, 2, static_cast<std::uint64_t>(times[begin + count - 1]));
-      append_number(chunk_, 3, kXorEncoding);
-      append_text(chunk_, 4, data_);
-      append_text(chunks_, 2, chunk_);
+      protobuf::put_number(chunk_, 1, static_cast<std::uint64_t>(times[begin]));
+      protobuf::put_number(chunk_, 2, static_cast<std::uint64_t>(times[begin + count - 1]));
+      protobuf::put_number(chunk_, 3, kXorEncoding);
+      protobuf::put_bytes(chunk_, 4, data_);
+      protobuf::put_bytes(chunks_, 2, chunk_);
     }
   }
 

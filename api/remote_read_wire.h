@@ -10,6 +10,7 @@
 
 #include "model/labels.h"
 #include "model/symbol_table.h"
+#include "storage/protobuf.h"
 #include "storage/queryable.h"
 
 namespace pipit {
@@ -20,26 +21,16 @@ inline std::size_t varint_size(std::uint64_t value) {
   return (static_cast<std::size_t>(std::bit_width(value | 1)) + 6) / 7;
 }
 
-inline void append_varint(std::string& out, std::uint64_t value) {
-  for (; value >= 0x80; value >>= 7) out += static_cast<char>(value | 0x80);
-  out += static_cast<char>(value);
-}
-
 /// The tag and length of a field whose bytes follow.
 inline void append_head(std::string& out, unsigned field, std::size_t size) {
-  append_varint(out, field << 3 | 2);
-  append_varint(out, size);
-}
-
-inline void append_text(std::string& out, unsigned field, std::string_view text) {
-  append_head(out, field, text.size());
-  out.append(text);
+  out += protobuf::tag(field, protobuf::kBytes);
+  put_varint(out, size);
 }
 
 inline void append_label(std::string& out, std::string_view name, std::string_view value) {
   append_head(out, 1, 2 + varint_size(name.size()) + name.size() + varint_size(value.size()) + value.size());
-  append_text(out, 1, name);
-  append_text(out, 2, value);
+  protobuf::put_bytes(out, 1, name);
+  protobuf::put_bytes(out, 2, value);
 }
 
 /// Appends the labels of the cursor's series and the external ones that it lacks, sorted.

@@ -137,7 +137,7 @@ HttpResponse RemoteWriteReceiver::answer(const HttpRequest& request) {
   }
   if (size > kMaxMessageBytes) {
     return text_line(400, "snappy: the body would decompress to " + std::to_string(size) + " bytes; at most " +
-                                std::to_string(kMaxMessageBytes) + " are taken, send fewer samples at once");
+                              std::to_string(kMaxMessageBytes) + " are taken, send fewer samples at once");
   }
   if (size / kMaxExpansion > body.size()) return text_line(400, "snappy: corrupt input: too short for its length");
 

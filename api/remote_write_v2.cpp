@@ -6,51 +6,19 @@
 
 #include "model/labels.h"
 #include "model/metadata.h"
-#include "storage/coding.h"
+#include "storage/protobuf.h"
 
 namespace pipit {
 namespace {
 
-constexpr unsigned kVarint = 0;
-constexpr unsigned kFixed64 = 1;
-constexpr unsigned kBytes = 2;
-constexpr unsigned kFixed32 = 5;
-
-/// A field of a message: its number and type, and what it holds.
-struct WireField {
-  std::uint64_t number = 0;
-  unsigned type = 0;
-  std::uint64_t varint = 0;
-  std::string_view bytes;  ///< of a length-delimited one, its content; of a fixed one, its bytes
-};
-
-/// False at a malformed field. REQUIRES: !reader.done().
-bool read_field(ByteReader& reader, WireField& field) {
-  std::uint64_t tag;
-  if (!reader.varint(tag) || tag >> 3 == 0) return false;
-  field.number = tag >> 3;
-  field.type = static_cast<unsigned>(tag & 7);
-  switch (field.type) {
-    case kVarint:
-      return reader.varint(field.varint);
-    case kBytes:
-      return reader.text(field.bytes);
-    case kFixed64:
-      return reader.bytes(8, field.bytes);
-    case kFixed32:
-      return reader.bytes(4, field.bytes);
-    default:
-      return false;
-  }
-}
-
-void put_bytes(std::string& out, unsigned field, std::string_view bytes) {
-  out += static_cast<char>(field << 3 | kBytes);
-  put_text(out, bytes);
-}
+using protobuf::Fields;
+using protobuf::kBytes;
+using protobuf::kFixed64;
+using protobuf::kVarint;
+using protobuf::put_bytes;
 
 /// Numbers that are packed in one field or stand in several.
-bool add_references(const WireField& field, std::vector<std::uint64_t>& references) {
+bool add_references(const Fields& field, std::vector<std::uint64_t>& references) {
   if (field.type == kVarint) {
     references.push_back(field.varint);
     return true;
@@ -73,10 +41,8 @@ class Translation {
       return bad_data("the request has more than " + std::to_string(kMaxRemoteWriteSymbols) +
                       " symbols, send fewer series at once");
     }
-    ByteReader reader(message_);
-    WireField field;
-    while (!reader.done()) {
-      if (!read_field(reader, field)) return malformed();
+    Fields field(message_);
+    while (field.next()) {
       if (field.number != 5) continue;
       if (field.type != kBytes || !translate_series(field.bytes)) return malformed();
       if (too_long_ || out_.size() > limit_) {
@@ -84,6 +50,7 @@ class Translation {
                         " bytes with its symbols in place of their references, send fewer samples at once");
       }
     }
+    if (!field.good()) return malformed();
     return std::move(out_);
   }
 
@@ -91,16 +58,14 @@ class Translation {
   static Error malformed() { return bad_data("the body is no io.prometheus.write.v2.Request: malformed protobuf"); }
 
   bool read_symbols() {
-    ByteReader reader(message_);
-    WireField field;
-    while (!reader.done()) {
-      if (!read_field(reader, field)) return false;
+    Fields field(message_);
+    while (field.next()) {
       if (field.number != 4) continue;
       if (field.type != kBytes) return false;
       symbols_.push_back(field.bytes);
       if (symbols_.size() > kMaxRemoteWriteSymbols) return true;
     }
-    return true;
+    return field.good();
   }
 
   /// Appends labels, as fields of number 1. False when a reference leads nowhere or has no companion.
@@ -130,18 +95,16 @@ class Translation {
     series_.clear();
     references_.clear();
     metric_ = {};
-    ByteReader labels(fields);
-    WireField field;
-    while (!labels.done()) {
-      if (!read_field(labels, field)) return false;
-      if (field.number == 1 && !add_references(field, references_)) return false;
+    Fields label(fields);
+    while (label.next()) {
+      if (label.number == 1 && !add_references(label, references_)) return false;
     }
+    if (!label.good()) return false;
     if (!put_labels(series_, true)) series_.clear();
 
     std::string_view metadata;
-    ByteReader reader(fields);
-    while (!reader.done() && !too_long_) {
-      read_field(reader, field);
+    Fields field(fields);
+    while (!too_long_ && field.next()) {
       if (field.number < 2 || field.number > 5) continue;
       if (field.type != kBytes) return false;
       if (field.number == 2) {
@@ -161,22 +124,21 @@ class Translation {
   bool translate_exemplar(std::string_view fields) {
     references_.clear();
     exemplar_.clear();
-    ByteReader reader(fields);
-    WireField field;
-    while (!reader.done()) {
-      if (!read_field(reader, field)) return false;
+    Fields field(fields);
+    while (field.next()) {
       if (field.number == 1) {
         if (!add_references(field, references_)) return false;
       } else if (field.number == 2 && field.type == kFixed64) {
-        exemplar_ += static_cast<char>(2 << 3 | kFixed64);
+        exemplar_ += protobuf::tag(2, kFixed64);
         exemplar_ += field.bytes;
       } else if (field.number == 3 && field.type == kVarint) {
-        exemplar_ += static_cast<char>(3 << 3 | kVarint);
+        exemplar_ += protobuf::tag(3, kVarint);
         put_varint(exemplar_, field.varint);
       } else if (field.number <= 3) {
         return false;
       }
     }
+    if (!field.good()) return false;
     if (!put_labels(exemplar_, false)) return true;  // an exemplar that nobody can read is left out
     put_bytes(series_, 3, exemplar_);
     return true;
@@ -186,15 +148,14 @@ class Translation {
     std::uint64_t type = 0;
     std::uint64_t help = 0;
     std::uint64_t unit = 0;
-    ByteReader reader(fields);
-    WireField field;
-    while (!reader.done()) {
-      if (!read_field(reader, field)) return false;
+    Fields field(fields);
+    while (field.next()) {
       const bool known = field.number == 1 || field.number == 3 || field.number == 4;
       if (!known) continue;
       if (field.type != kVarint) return false;
       (field.number == 1 ? type : field.number == 3 ? help : unit) = field.varint;
     }
+    if (!field.good()) return false;
     if (help >= symbols_.size() || unit >= symbols_.size()) return true;
     if (type > static_cast<std::uint64_t>(MetricType::stateset)) type = 0;
     if (type == 0 && symbols_[help].empty() && symbols_[unit].empty()) return true;
@@ -204,7 +165,7 @@ class Translation {
     if (family.empty() || said == last_said_) return true;
     last_said_ = said;
     label_.clear();
-    label_ += static_cast<char>(1 << 3 | kVarint);
+    label_ += protobuf::tag(1, kVarint);
     put_varint(label_, type);
     put_bytes(label_, 2, family);
     put_bytes(label_, 4, symbols_[help]);

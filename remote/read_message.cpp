@@ -9,69 +9,19 @@
 
 #include "model/crc32c.h"
 #include "model/xor_chunk.h"
-#include "storage/coding.h"
+#include "storage/protobuf.h"
 
 namespace pipit {
 namespace {
 
-constexpr unsigned kVarint = 0;
-constexpr unsigned kFixed64 = 1;
-constexpr unsigned kBytes = 2;
-constexpr unsigned kFixed32 = 5;
+using protobuf::Fields;
+using protobuf::kBytes;
+using protobuf::kFixed64;
+using protobuf::kVarint;
+using protobuf::put_bytes;
+using protobuf::put_number;
+
 constexpr std::uint64_t kXorEncoding = 1;
-
-/// The fields of a message, one after another.
-class Fields {
- public:
-  explicit Fields(std::string_view message) : reader_(message) {}
-
-  /// False at the end and at a malformed field.
-  bool next() {
-    std::uint64_t tag;
-    if (reader_.done() || !good_) return false;
-    good_ = reader_.varint(tag) && tag >> 3 != 0;
-    if (!good_) return false;
-    number = tag >> 3;
-    type = static_cast<unsigned>(tag & 7);
-    switch (type) {
-      case kVarint:
-        good_ = reader_.varint(varint);
-        break;
-      case kBytes:
-        good_ = reader_.text(bytes);
-        break;
-      case kFixed64:
-      case kFixed32:
-        good_ = reader_.bytes(type == kFixed64 ? 8 : 4, bytes);
-        break;
-      default:
-        good_ = false;
-    }
-    return good_;
-  }
-  bool good() const { return good_; }
-  bool is(std::uint64_t field, unsigned wire_type) const { return number == field && type == wire_type; }
-
-  std::uint64_t number = 0;
-  unsigned type = 0;
-  std::uint64_t varint = 0;
-  std::string_view bytes;
-
- private:
-  ByteReader reader_;
-  bool good_ = true;
-};
-
-void put_bytes(std::string& out, unsigned field, std::string_view bytes) {
-  out += static_cast<char>(field << 3 | kBytes);
-  put_text(out, bytes);
-}
-
-void put_number(std::string& out, unsigned field, std::uint64_t number) {
-  if (number == 0) return;
-  out += static_cast<char>(field << 3 | kVarint);
-  put_varint(out, number);
-}
 
 Error malformed() { return bad_data("the answer to a remote read is malformed"); }
 Error too_many(std::size_t samples) {

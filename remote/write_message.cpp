@@ -7,30 +7,18 @@
 #include <unordered_map>
 
 #include "remote/forwarded_labels.h"
-#include "storage/coding.h"
+#include "storage/protobuf.h"
 
 namespace pipit {
 namespace {
 
-constexpr char tag(int field, int wire_type) { return static_cast<char>(field << 3 | wire_type); }
-constexpr int kVarint = 0;
-constexpr int kFixed64 = 1;
-constexpr int kBytes = 2;
-
-void put_bytes(std::string& out, int field, std::string_view bytes) {
-  out += tag(field, kBytes);
-  put_text(out, bytes);
-}
-
-void put_number(std::string& out, int field, std::uint64_t number) {
-  if (number == 0) return;
-  out += tag(field, kVarint);
-  put_varint(out, number);
-}
+using protobuf::kFixed64;
+using protobuf::put_bytes;
+using protobuf::put_number;
 
 /// Value and time, which a Sample has in fields 1 and 2 and an Exemplar in 2 and 3.
-void put_point(std::string& out, int first_field, double value, TimestampMs time) {
-  out += tag(first_field, kFixed64);
+void put_point(std::string& out, unsigned first_field, double value, TimestampMs time) {
+  out += protobuf::tag(first_field, kFixed64);
   put_fixed64(out, std::bit_cast<std::uint64_t>(value));
   put_number(out, first_field + 1, static_cast<std::uint64_t>(time));
 }
