@@ -30,8 +30,7 @@ std::string headers_of(const RemoteReadConfig& config, const std::string& user_a
                         "\r\nContent-Encoding: snappy\r\n"
                         "X-Prometheus-Remote-Read-Version: 0.1.0\r\n";
   for (const auto& [name, value] : config.headers) {
-    const bool clean = std::none_of(value.begin(), value.end(), [](unsigned char c) { return c < ' ' && c != '\t'; });
-    if (clean) headers += name + ": " + value + "\r\n";
+    if (const auto line = header_line(name, value); line.ok()) headers += *line;
   }
   return headers;
 }

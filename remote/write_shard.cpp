@@ -33,8 +33,7 @@ void WriteRequestSettings::prepare(FetchRequest& request, RemoteWriteProtocol me
   headers += "X-Prometheus-Remote-Write-Version: ";
   headers += message_protocol == RemoteWriteProtocol::v1 ? "0.1.0\r\n" : "2.0.0\r\n";
   for (const auto& [name, value] : config.headers) {
-    const bool clean = std::none_of(value.begin(), value.end(), [](unsigned char c) { return c < ' ' && c != '\t'; });
-    if (clean) headers += name + ": " + value + "\r\n";
+    if (const auto line = header_line(name, value); line.ok()) headers += *line;
   }
   request.url = &url;
   request.headers = std::make_shared<const std::string>(std::move(headers));

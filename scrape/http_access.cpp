@@ -10,14 +10,6 @@
 namespace pipit {
 namespace {
 
-/// A line that ends the head early would let a secret's author write requests of their own.
-Result<std::string> header_line(const std::string& name, const std::string& value) {
-  if (std::any_of(value.begin(), value.end(), [](unsigned char c) { return (c < ' ' && c != '\t') || c == 0x7f; })) {
-    return bad_data("invalid value of header " + name + ": it has control characters");
-  }
-  return name + ": " + value + "\r\n";
-}
-
 std::string authority_of(const Endpoint& endpoint) {
   const bool v6 = endpoint.host.find(':') != std::string::npos;
   return (v6 ? "[" + endpoint.host + "]" : endpoint.host) + ":" + std::to_string(endpoint.port);
@@ -28,6 +20,13 @@ SecretSource or_none(const std::optional<BasicAuth>& auth, SecretSource BasicAut
 }
 
 }  // namespace
+
+Result<std::string> header_line(const std::string& name, const std::string& value) {
+  if (std::any_of(value.begin(), value.end(), [](unsigned char c) { return (c < ' ' && c != '\t') || c == 0x7f; })) {
+    return bad_data("invalid value of header " + name + ": it has control characters");
+  }
+  return name + ": " + value + "\r\n";
+}
 
 std::string base64(std::string_view text) {
   std::string out(4 * ((text.size() + 2) / 3) + 1, '\0');

@@ -16,6 +16,10 @@ namespace pipit {
 class HttpClient;
 class OAuth2Tokens;
 
+/// A header as a request has it. Errors: bad_data when the value has control characters: a line that ends the head
+/// early would let a secret's author write requests of their own.
+Result<std::string> header_line(const std::string& name, const std::string& value);
+
 /// `text` in base64, with padding.
 std::string base64(std::string_view text);
 

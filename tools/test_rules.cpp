@@ -1,11 +1,13 @@
 #include "tools/test_rules.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 
 #include "config/suggestion.h"
 #include "telemetry/log.h"
 #include "tools/rule_test_runner.h"
+#include "web/pages.h"
 
 namespace pipit {
 
@@ -38,27 +40,12 @@ struct FileReport {
   }
 };
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += static_cast<unsigned char>(c) < 32 && c != '\n' && c != '\t' ? ' ' : c;
-    }
-  }
-  return out;
+/// XML has no way to write most control characters.
+std::string escaped(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 32 && c != '\n' && c != '\t'; },
+      ' ');
+  return escape_html(text);
 }
 
 std::string test_name(const RuleTestOutcome& outcome, std::size_t index) {

@@ -21,6 +21,8 @@ std::string_view content_type(std::string_view name) {
   return "application/octet-stream";
 }
 
+}  // namespace
+
 std::string escape_html(std::string_view text) {
   std::string out;
   for (char c : text) {
@@ -43,8 +45,6 @@ std::string escape_html(std::string_view text) {
   }
   return out;
 }
-
-}  // namespace
 
 const WebAsset* find_web_asset(std::string_view name) {
   static const auto assets = [] {
