@@ -144,7 +144,7 @@ class QueryResultBody final : public BodySource {
       while (series_ < result_.series.size()) {
         if (out.size() >= end) return true;
         if (!write_series(out, end)) return true;
-        // What is written is not needed any more.
+        // What is written is not needed any more; its values go with all others.
         result_.series[series_] = ResultSeries();
         ++series_;
       }

@@ -24,6 +24,7 @@ LabelSet final_labels(const QueryContext& context, RowLabels row) {
 bool put_between(ResultSeries& series, const ResultSeries& more) {
   Times times;
   CellVector values(series.values.get_allocator());
+  values.reserve(series.values.size() + more.values.size());
   std::size_t i = 0;
   std::size_t j = 0;
   while (i < series.values.size() || j < more.values.size()) {

@@ -72,6 +72,18 @@ enum class ResultType { scalar, string, vector, matrix };
 /// The answer to a query. Scalar: one series without labels and one point. Vector: a point a series.
 /// String: `text` at `string_time`. Labels are ids of `symbols`.
 struct QueryResult {
+  QueryResult() = default;
+  QueryResult(const QueryResult&) = default;
+  QueryResult(QueryResult&&) = default;
+  /// The series go before the cells that they are in.
+  QueryResult& operator=(QueryResult&& other) noexcept {
+    if (this != &other) {
+      std::destroy_at(this);
+      std::construct_at(this, std::move(other));
+    }
+    return *this;
+  }
+
   ResultType type = ResultType::vector;
   std::shared_ptr<const SymbolTable> symbols;
   std::shared_ptr<CellArena> cells;  ///< which the series' values may be in; null when they aren't

@@ -7,13 +7,13 @@ namespace pipit {
 
 bool RowStore::add(const Block& block, std::size_t row) {
   rows_.push_back({block.labels(row),
-                   {block.values(row), block.values(row) + steps_, cells_.get()},
-                   {block.mask(row), block.mask(row) + words_, cells_.get()}});
+                   {block.values(row), block.values(row) + steps_, &cells_},
+                   {block.mask(row), block.mask(row) + words_, &cells_}});
   return hold(rows_.back());
 }
 
 RowStore::Row* RowStore::add_empty(RowLabels labels) {
-  rows_.push_back({std::move(labels), {steps_, 0.0, cells_.get()}, {words_, 0, cells_.get()}});
+  rows_.push_back({std::move(labels), {steps_, 0.0, &cells_}, {words_, 0, &cells_}});
   return hold(rows_.back()) ? &rows_.back() : nullptr;
 }
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
 #include <vector>
 
 #include "query/block.h"
@@ -39,7 +38,7 @@ class RowStore {
   std::size_t steps_;
   std::size_t words_;
   HeldCells held_;
-  std::unique_ptr<CellArena> cells_ = std::make_unique<CellArena>();  ///< where rows stay when the store is moved
+  CellArena cells_;  ///< of the rows
   std::vector<Row> rows_;
 };
 

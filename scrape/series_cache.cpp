@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "model/keyed_hash.h"
 #include "scrape/openmetrics.h"
 #include "scrape/sample_value.h"
 
@@ -77,7 +78,7 @@ std::string_view series_between(const char* begin, const char* value) {
   return {begin, value};
 }
 
-std::size_t slot_of(std::string_view series, std::size_t mask) { return std::hash<std::string_view>()(series) & mask; }
+std::size_t slot_of(std::string_view series, std::size_t mask) { return keyed_hash(series, hash_key()) & mask; }
 
 template <class T>
 void shrink_vector(std::vector<T>& v) {

@@ -82,6 +82,17 @@ TEST_F(EngineTest, CountsTheSamplesThatStepsLookAt) {
   EXPECT_EQ(query(instant("up[3m]", 5 * kMinute))->stats.queryable_samples, 6u);
 }
 
+TEST_F(EngineTest, AnAnswerMayTakeThePlaceOfAnother) {
+  auto answer = query(range("up", 0, 10 * kMinute, kMinute));
+  ASSERT_TRUE(answer.ok());
+  QueryResult kept = std::move(*answer);
+  auto next = query(instant("up{job='b'}", 3 * kMinute));
+  ASSERT_TRUE(next.ok());
+  kept = std::move(*next);
+  ASSERT_EQ(kept.series.size(), 1u);
+  EXPECT_THAT(kept.series[0].values, ElementsAre(6));
+}
+
 /// What slides over a range, or is found once for all its steps, is at each step what an instant query says.
 TEST_F(EngineTest, RangesAreTheirInstants) {
   double counter = 0;
