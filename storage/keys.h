@@ -150,6 +150,8 @@ inline constexpr std::string_view kStateHashSeed = "hash.seed";  ///< of the lab
 inline constexpr std::string_view kStateFormat = "format";       ///< the layout's version
 inline constexpr char kTombstonePrefix = 't';                    ///< with a series id: what is deleted of it
 
+inline constexpr char kRecordPrefix = 'r';                       ///< with a name: a record of `RecordStore`
+
 inline std::string tombstone_key(SeriesId id) {
   std::string key(1, kTombstonePrefix);
   put_big_endian64(key, id);

@@ -54,6 +54,11 @@ Status Store::set_metadata(std::string_view metric, const Metadata& metadata) {
   return impl_->set_metadata(metric, metadata);
 }
 
+Status Store::write_records(std::span<const Change> changes) { return impl_->store_records(changes); }
+Result<std::vector<std::pair<std::string, std::string>>> Store::read_records(std::string_view prefix) const {
+  return impl_->stored_records(prefix);
+}
+
 Result<std::unique_ptr<SeriesCursor>> Store::select(const SelectRequest& request, SymbolTable& symbols) const {
   if (Status status = impl_->can_read(); !status.ok()) return status.error();
   auto selections = impl_->index().select(request.matchers, request.canceled);

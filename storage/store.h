@@ -9,6 +9,7 @@
 #include "storage/appender.h"
 #include "storage/cardinality.h"
 #include "storage/queryable.h"
+#include "storage/record_store.h"
 
 namespace pipit {
 
@@ -47,7 +48,7 @@ struct StoreStats {
 ///
 /// Thread-safe. Any number of threads may append and query at once; a writer never waits for a reader to
 /// finish a query. The destructor closes without losing anything; `close` does so and reports.
-class Store final : public Appender, public Queryable {
+class Store final : public Appender, public Queryable, public RecordStore {
  public:
   /// Errors: unavailable when another process has the folder open, or it can't be made or written (the
   /// message names it); internal when what is there is damaged (the message names the file).
@@ -91,6 +92,10 @@ class Store final : public Appender, public Queryable {
   void find_encoded(std::span<const std::string_view> encodings, std::span<SeriesRef> refs) const override;
   Result<AppendReport> append(const AppendBatch& batch) override;
   Status set_metadata(std::string_view metric, const Metadata& metadata) override;
+
+  // RecordStore
+  Status write_records(std::span<const Change> changes) override;
+  Result<std::vector<std::pair<std::string, std::string>>> read_records(std::string_view prefix) const override;
 
   // Queryable
   Result<std::unique_ptr<SeriesCursor>> select(const SelectRequest& request, SymbolTable& symbols) const override;

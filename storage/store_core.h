@@ -21,6 +21,7 @@
 #include "storage/head.h"
 #include "storage/log_record.h"
 #include "storage/merge_due.h"
+#include "storage/record_store.h"
 #include "storage/replay_index.h"
 #include "storage/series_index.h"
 #include "storage/store.h"
@@ -84,6 +85,8 @@ class StoreCore {
   Result<AppendReport> append(const AppendBatch& batch);
   Status set_metadata(std::string_view metric, const Metadata& metadata);
   Result<std::vector<MetricMetadata>> metadata(std::string_view metric, std::size_t limit) const;
+  Status store_records(std::span<const RecordStore::Change> changes);
+  Result<std::vector<std::pair<std::string, std::string>>> stored_records(std::string_view prefix) const;
 
   // For readers.
   /// Fails when the store is closed.
