@@ -17,6 +17,7 @@ std::string record_key(std::string_view name) { return std::string(1, kRecordPre
 /// Appends go on while the disk is waited for. Without the log's bytes being counted nothing would ever make a
 /// checkpoint of a store that gets records alone.
 Status StoreCore::store_records(std::span<const RecordStore::Change> changes) {
+  if (Status status = can_write(); !status.ok()) return status;
   rocksdb::WriteBatch batch;
   for (const RecordStore::Change& change : changes) {
     if (change.key.empty() || change.key.size() > kMaxRecordKeyBytes ||

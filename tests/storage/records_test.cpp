@@ -123,7 +123,9 @@ TEST(RecordsKill, DISABLED_Writer) {
                                          {"second/" + std::to_string(i % kNames), std::to_string(i)}};
     ASSERT_TRUE((*store)->write_records(changes).ok());
     *count = i;
-    if (i % 50 == 0) ASSERT_TRUE((*store)->checkpoint().ok());
+    if (i % 50 == 0) {
+      ASSERT_TRUE((*store)->checkpoint().ok());
+    }
   }
 }
 
