@@ -24,19 +24,40 @@ using protobuf::put_number;
 constexpr std::uint64_t kXorEncoding = 1;
 
 Error malformed() { return bad_data("the answer to a remote read is malformed"); }
-Error too_many(std::size_t samples) {
-  return bad_data("the answer to a remote read has more than " + std::to_string(samples) + " samples");
-}
 
-bool read_label(std::string_view message, std::vector<Label>& labels) {
+/// The RAM that an answer may still take. A message of two bytes can be a label, or a series, of a hundred.
+class Budget {
+ public:
+  explicit Budget(std::size_t bytes) : limit_(bytes), left_(bytes) {}
+
+  bool take(std::size_t bytes) {
+    if (bytes > left_) return false;
+    left_ -= bytes;
+    return true;
+  }
+  Error exceeded() const {
+    return bad_data("the answer to a remote read takes more than " + std::to_string(limit_ >> 20) +
+                    " MB; ask for fewer series or less time");
+  }
+
+ private:
+  std::size_t limit_;
+  std::size_t left_;
+};
+
+constexpr std::size_t kSampleBytes = sizeof(TimestampMs) + sizeof(double);
+
+Status read_label(std::string_view message, std::vector<Label>& labels, Budget& budget) {
   Label label;
   Fields fields(message);
   while (fields.next()) {
     if (fields.is(1, kBytes)) label.name = fields.bytes;
     if (fields.is(2, kBytes)) label.value = fields.bytes;
   }
+  if (!fields.good()) return malformed();
+  if (!budget.take(sizeof(Label) + label.name.size() + label.value.size())) return budget.exceeded();
   labels.push_back(std::move(label));
-  return fields.good();
+  return {};
 }
 
 /// Adds a sample if it lies in the range and behind the last one.
@@ -61,19 +82,23 @@ bool read_sample(std::string_view message, TimestampMs& time, double& value) {
 class ChunkAnswer {
  public:
   ChunkAnswer(TimestampMs start, TimestampMs end, const ReadAnswerLimits& limits)
-      : start_(start), end_(end), limits_(limits) {}
+      : start_(start), end_(end), budget_(limits.answer_bytes) {}
 
   Status add_series(std::string_view message) {
     std::vector<Label> labels;
     RemoteSeries fresh;
     Fields heads(message);
     while (heads.next()) {
-      if (heads.is(1, kBytes) && !read_label(heads.bytes, labels)) return malformed();
+      if (!heads.is(1, kBytes)) continue;
+      if (Status status = read_label(heads.bytes, labels, budget_); !status.ok()) return status;
     }
     if (!heads.good()) return malformed();
     fresh.labels = Labels(std::move(labels));
     // A series that is spread over frames comes in frames one after another.
-    if (series_.empty() || series_.back().labels != fresh.labels) series_.push_back(std::move(fresh));
+    if (series_.empty() || series_.back().labels != fresh.labels) {
+      if (!budget_.take(sizeof(RemoteSeries))) return budget_.exceeded();
+      series_.push_back(std::move(fresh));
+    }
     Fields fields(message);
     while (fields.next()) {
       if (!fields.is(2, kBytes)) continue;
@@ -98,17 +123,15 @@ class ChunkAnswer {
     times_.clear();
     values_.clear();
     if (!decode_xor_chunk(data, times_, values_)) return malformed();
-    samples_ += times_.size();
-    if (samples_ > limits_.samples) return too_many(limits_.samples);
+    if (!budget_.take(times_.size() * kSampleBytes)) return budget_.exceeded();
     for (std::size_t i = 0; i < times_.size(); ++i) add_sample(series, times_[i], values_[i], start_, end_);
     return {};
   }
 
   const TimestampMs start_;
   const TimestampMs end_;
-  const ReadAnswerLimits& limits_;
+  Budget budget_;
   std::vector<RemoteSeries> series_;
-  std::size_t samples_ = 0;
   std::vector<TimestampMs> times_;
   std::vector<double> values_;
 };
@@ -142,7 +165,7 @@ Result<std::vector<RemoteSeries>> decode_read_response(std::string_view body, Ti
   std::string message(size, '\0');
   if (!snappy::RawUncompress(body.data(), body.size(), message.data())) return malformed();
   std::vector<RemoteSeries> all;
-  std::size_t samples = 0;
+  Budget budget(limits.answer_bytes);
   Fields answer(message);
   while (answer.next()) {
     if (!answer.is(1, kBytes)) continue;
@@ -151,14 +174,17 @@ Result<std::vector<RemoteSeries>> decode_read_response(std::string_view body, Ti
       if (!result.is(1, kBytes)) continue;
       std::vector<Label> labels;
       RemoteSeries series;
+      if (!budget.take(sizeof(RemoteSeries))) return budget.exceeded();
       Fields fields(result.bytes);
       while (fields.next()) {
         TimestampMs time;
         double value;
-        if (fields.is(1, kBytes) && !read_label(fields.bytes, labels)) return malformed();
+        if (fields.is(1, kBytes)) {
+          if (Status status = read_label(fields.bytes, labels, budget); !status.ok()) return status.error();
+        }
         if (!fields.is(2, kBytes)) continue;
         if (!read_sample(fields.bytes, time, value)) return malformed();
-        if (++samples > limits.samples) return too_many(limits.samples);
+        if (!budget.take(kSampleBytes)) return budget.exceeded();
         add_sample(series, time, value, start, end);
       }
       if (!fields.good()) return malformed();

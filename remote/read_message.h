@@ -25,7 +25,7 @@ std::string encode_read_request(std::span<const Matcher> matchers, TimestampMs s
 
 /// Bounds on what is made of an answer.
 struct ReadAnswerLimits {
-  std::size_t samples = 20'000'000;
+  std::size_t answer_bytes = 256u << 20;   ///< RAM for series: what labels and samples take
   std::size_t message_bytes = 256u << 20;  ///< what snappy unpacks to
   std::uint64_t frame_bytes = 50u << 20;   ///< chunked_read_limit
 };

@@ -75,7 +75,8 @@ Status WriteQueue::start() {
     const std::uint64_t size = it->file_size(error);
     const auto changed = it->last_write_time(error);
     if (error) break;
-    segments_[number] = {size, std::chrono::time_point_cast<Clock::duration>(std::chrono::file_clock::to_sys(changed))};
+    const auto age = std::max(std::chrono::file_clock::now() - changed, std::chrono::file_clock::duration(0));
+    segments_[number] = {size, Clock::now() - std::chrono::duration_cast<Clock::duration>(age)};
   }
   if (error) return cannot("read", options_.path, error.value());
   return open_segment();
@@ -96,6 +97,11 @@ Status WriteQueue::open_segment() {
   if (fd_ >= 0) {
     if (dirty_) ::fdatasync(fd_);
     ::close(fd_);
+  }
+  // A power cut must not take the file's name while its bytes are on the disk.
+  if (const int folder = ::open(options_.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); folder >= 0) {
+    ::fsync(folder);
+    ::close(folder);
   }
   fd_ = fd;
   segments_[number] = {kSegmentMagic.size(), Clock::now()};

@@ -76,7 +76,8 @@ class WriteQueue final : public CommitListener {
   std::uint64_t bytes() const;
 
  private:
-  using Clock = std::chrono::system_clock;
+  /// Not that of the wall: when it jumps a day ahead, nothing has become older.
+  using Clock = std::chrono::steady_clock;
   struct Segment {
     std::uint64_t bytes = 0;
     Clock::time_point last_write;

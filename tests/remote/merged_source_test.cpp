@@ -2,11 +2,15 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <snappy.h>
 
 #include "api/remote_read.h"
 #include "config/config.h"
+#include "model/crc32c.h"
 #include "query/engine.h"
+#include "remote/read_message.h"
 #include "storage/partial_selection.h"
+#include "storage/protobuf.h"
 #include "tests/scrape/page_server.h"
 #include "tests/storage/memory_store.h"
 #include "tests/storage/store_fixture.h"
@@ -156,6 +160,52 @@ TEST(ReadMessageTest, DamagedAnswersAreRefused) {
   EXPECT_FALSE(decode_read_stream(std::string_view("\x03\x00\x00\x00\x00zzz", 8), 0, 1, {}).ok());
   EXPECT_FALSE(decode_read_stream("\xff\xff\xff\xff\x7f", 0, 1, {}).ok());
   EXPECT_TRUE(decode_read_stream("", 0, 1, {}).ok());
+}
+
+/// Messages of two bytes can ask for a hundred: what an answer takes is bounded, not how long it is.
+TEST(ReadMessageTest, AnswersThatWouldTakeTheRamAreRefused) {
+  std::string empty_series;
+  for (int i = 0; i < 200'000; ++i) protobuf::put_bytes(empty_series, 1, "");
+  std::string labels;
+  for (int i = 0; i < 200'000; ++i) protobuf::put_bytes(labels, 1, "");
+  std::string samples;
+  for (int i = 1; i < 200'000; ++i) {
+    std::string sample;
+    protobuf::put_number(sample, 2, static_cast<std::uint64_t>(i));
+    protobuf::put_bytes(samples, 2, sample);
+  }
+  const auto wrapped = [](const std::string& message) {
+    std::string out;
+    protobuf::put_bytes(out, 1, message);
+    return out;
+  };
+  const ReadAnswerLimits limits{.answer_bytes = 1 << 20};
+  for (const std::string& message : {wrapped(empty_series), wrapped(wrapped(labels)), wrapped(wrapped(samples))}) {
+    std::string body;
+    snappy::Compress(message.data(), message.size(), &body);
+    EXPECT_TRUE(decode_read_response(body, 0, 1'000'000, {}).ok());
+    const auto refused = decode_read_response(body, 0, 1'000'000, limits);
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().message,
+              "the answer to a remote read takes more than 1 MB; ask for fewer series or less time");
+  }
+  for (const std::string& message : {wrapped(labels), [&] {
+                                       std::string many;
+                                       for (int i = 0; i < 20'000; ++i) {
+                                         std::string label;
+                                         protobuf::put_bytes(label, 1, "n");
+                                         protobuf::put_bytes(label, 2, std::to_string(i));
+                                         protobuf::put_bytes(many, 1, wrapped(label));
+                                       }
+                                       return many;
+                                     }()}) {
+    std::string frame;
+    put_varint(frame, message.size());
+    put_big_endian32(frame, crc32c(message));
+    frame += message;
+    EXPECT_TRUE(decode_read_stream(frame, 0, 1, {}).ok());
+    EXPECT_FALSE(decode_read_stream(frame, 0, 1, limits).ok());
+  }
 }
 
 }  // namespace
