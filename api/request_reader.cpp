@@ -65,7 +65,7 @@ RawRequest RequestReader::take() {
   request_ = RawRequest();
   phase_ = Phase::request_line;
   head_bytes_ = header_count_ = remaining_ = 0;
-  has_length_ = chunked_ = expect_continue_ = false;
+  has_length_ = has_host_ = chunked_ = expect_continue_ = false;
   // An idle connection must not keep the room of its last request.
   if (input_.empty()) std::string().swap(input_);
   advance();
@@ -209,6 +209,10 @@ bool RequestReader::parse_header(std::string_view line) {
     if (!request_.authorization.empty()) return false;  // which of the two counts?
     request_.authorization = value;
   } else {
+    if (equals_ignoring_case(name, "Host")) {
+      if (has_host_) return false;  // one of them is what cross-site requests are told by
+      has_host_ = true;
+    }
     if (equals_ignoring_case(name, "Content-Type")) {
       request_.form = equals_ignoring_case(trim(value.substr(0, value.find(';'))), "application/x-www-form-urlencoded");
     }

@@ -85,6 +85,7 @@ class RequestReader {
   std::size_t header_count_ = 0;
   std::size_t remaining_ = 0;  ///< bytes of the body or chunk still to come
   bool has_length_ = false;
+  bool has_host_ = false;
   bool chunked_ = false;
   bool expect_continue_ = false;
   int error_status_ = 0;

@@ -77,6 +77,7 @@ TEST(RequestReader, RefusesWhatIsWrongOrTooLarge) {
       {"GET / HTTP/1.1\r\nName : x\r\n\r\n", 400},
       {"GET / HTTP/1.1\r\nA: x\r\n folded\r\n\r\n", 400},
       {"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400},
+      {"GET / HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n", 400},
       {"POST / HTTP/1.1\r\nContent-Length: +1\r\n\r\n", 400},
       {"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
       {"POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 400},
