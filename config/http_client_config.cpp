@@ -31,17 +31,8 @@ TlsVersion read_version(std::string_view text) {
 }
 
 TlsConfig read_tls(const YamlNode& owner, const SchemaChecker& checker) {
-  TlsConfig tls;
   const YamlNode* node = owner.find("tls_config");
-  if (node == nullptr) return tls;
-  tls.ca = read_secret(*node, "ca", checker);
-  tls.certificate = read_secret(*node, "cert", checker);
-  tls.key = read_secret(*node, "key", checker);
-  tls.server_name = node->text_of("server_name");
-  tls.insecure_skip_verify = boolean_or(*node, "insecure_skip_verify", false);
-  tls.min_version = read_version(node->text_of("min_version"));
-  tls.max_version = read_version(node->text_of("max_version"));
-  return tls;
+  return node == nullptr ? TlsConfig() : build_tls_config(*node, checker);
 }
 
 ProxyConfig read_proxy(const YamlNode& node) {
@@ -106,6 +97,18 @@ void add_tls_files(const TlsConfig& tls, std::vector<std::string>& files) {
 }
 
 }  // namespace
+
+TlsConfig build_tls_config(const YamlNode& node, const SchemaChecker& checker) {
+  TlsConfig tls;
+  tls.ca = read_secret(node, "ca", checker);
+  tls.certificate = read_secret(node, "cert", checker);
+  tls.key = read_secret(node, "key", checker);
+  tls.server_name = node.text_of("server_name");
+  tls.insecure_skip_verify = boolean_or(node, "insecure_skip_verify", false);
+  tls.min_version = read_version(node.text_of("min_version"));
+  tls.max_version = read_version(node.text_of("max_version"));
+  return tls;
+}
 
 HttpClientConfig build_http_client_config(const YamlNode& node, const SchemaChecker& checker) {
   HttpClientConfig config;

@@ -87,6 +87,8 @@ struct HttpClientConfig {
 /// Builds the options from a section that `kHttpClientSection` has found right. Paths are joined with the folder of
 /// the configuration file.
 HttpClientConfig build_http_client_config(const YamlNode& node, const SchemaChecker& checker);
+/// The same of a `tls_config` alone.
+TlsConfig build_tls_config(const YamlNode& node, const SchemaChecker& checker);
 
 /// All files that the options name, for `pipit check config`.
 std::vector<std::string> named_files(const HttpClientConfig& config);

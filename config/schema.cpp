@@ -245,6 +245,9 @@ std::optional<Error> SchemaChecker::check_field(const YamlNode& node, const Fiel
     case FieldType::secret_list_map:
     case FieldType::section_map:
       return check_map(node, field);
+    case FieldType::anything:
+      hide_all(node);
+      return std::nullopt;
     default:
       return check_scalar(node, field);
   }

@@ -35,6 +35,7 @@ enum class FieldType {
   section,  ///< a mapping with the fields of `Field::section`
   section_list,
   section_map,  ///< any key -> a mapping with the fields of `Field::section`
+  anything,     ///< of what is not built, and so not looked into; never shown
 };
 
 /// One key of a section.

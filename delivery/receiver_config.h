@@ -148,5 +148,7 @@ Result<ReceiverConfig> build_receiver(const YamlNode& node, const DeliveryDefaul
 
 /// All files that the receiver names, for `pipit check alertmanager` and for watching.
 std::vector<std::string> named_files(const ReceiverConfig& receiver);
+/// Its settings that are templates, each with its key, for the check of a configuration.
+std::vector<std::pair<std::string, std::string>> template_texts(const ReceiverConfig& receiver);
 
 }  // namespace pipit
