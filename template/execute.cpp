@@ -8,8 +8,8 @@ namespace pipit {
 class TemplateExecution {
  public:
   TemplateExecution(const TemplateSet::Templates& templates, const TemplateFunctions& functions,
-                    const TemplateLimits& limits)
-      : templates_(templates), functions_(functions), limits_(limits) {}
+                    const TemplateLimits& limits, TemplateEscaper* escaper)
+      : templates_(templates), functions_(functions), limits_(limits), escaper_(escaper) {}
 
   Result<std::string> run(std::string_view name, const TemplateValue& data) {
     const auto found = templates_.find(name);
@@ -54,6 +54,12 @@ class TemplateExecution {
     out_ += text;
   }
 
+  void print(const TemplatePlace& place, const TemplateValue& value) {
+    if (escaper_ == nullptr) return write(place, value.text());
+    const auto escaped = escaper_->escape(value);
+    escaped.ok() ? write(place, *escaped) : fail(place, escaped.error().message);
+  }
+
   // ---- nodes ---------------------------------------------------------------------------------------------------
   Flow walk(const TemplateNodes& nodes, const TemplateValue& dot) {
     for (const TemplateNode& node : nodes) {
@@ -67,11 +73,12 @@ class TemplateExecution {
   Flow walk(const TemplateNode& node, const TemplateValue& dot) {
     switch (node.kind) {
       case TemplateNode::Kind::text:
+        if (escaper_ != nullptr) escaper_->pass(node.text);
         write(node.place, node.text);
         return Flow::on;
       case TemplateNode::Kind::action: {
         const TemplateValue value = evaluate(*node.pipeline, dot);
-        if (!failed() && node.pipeline->variables.empty()) write(node.pipeline->place, value.text());
+        if (!failed() && node.pipeline->variables.empty()) print(node.pipeline->place, value);
         return Flow::on;
       }
       case TemplateNode::Kind::condition:
@@ -311,10 +318,6 @@ class TemplateExecution {
 
   TemplateValue field(const TemplateOperand& operand, const TemplateValue& of, const std::string& name,
                       const std::vector<TemplateValue>& arguments) {
-    if (const auto* map = of.map()) {
-      if (!arguments.empty()) fail(operand.place, name + " is not a method but has arguments");
-      return map->at(name);
-    }
     if (of.is_nil()) {
       fail(operand.place, "nil pointer evaluating interface {}." + name);
       return {};
@@ -325,6 +328,10 @@ class TemplateExecution {
       if (!found.ok()) return {};
       if (*found) return std::move(**found);
     }
+    if (const auto* map = of.map()) {
+      if (!arguments.empty()) fail(operand.place, name + " is not a method but has arguments");
+      return map->at(name);
+    }
     fail(operand.place, "can't evaluate field " + name + " in type " + std::string(of.type_name()));
     return {};
   }
@@ -332,6 +339,7 @@ class TemplateExecution {
   const TemplateSet::Templates& templates_;
   const TemplateFunctions& functions_;
   const TemplateLimits& limits_;
+  TemplateEscaper* const escaper_;
   std::string name_;
   std::string out_;
   std::string error_;
@@ -341,8 +349,9 @@ class TemplateExecution {
 };
 
 Result<std::string> TemplateSet::execute(std::string_view name, const TemplateFunctions& functions,
-                                         const TemplateValue& data, const TemplateLimits& limits) const {
-  return TemplateExecution(templates_, functions, limits).run(name, data);
+                                         const TemplateValue& data, const TemplateLimits& limits,
+                                         TemplateEscaper* escaper) const {
+  return TemplateExecution(templates_, functions, limits, escaper).run(name, data);
 }
 
 }  // namespace pipit

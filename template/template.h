@@ -29,6 +29,16 @@ struct TemplateLimits {
   int calls = 100;                     ///< of templates by templates, one in the other
 };
 
+/// Has a say in how what actions print is written, for a text in which not everything may stand: HTML. Of one execution.
+class TemplateEscaper {
+ public:
+  virtual ~TemplateEscaper() = default;
+  /// The template's own text, which is written as it is.
+  virtual void pass(std::string_view text) = 0;
+  /// What an action prints, as it is to be written. An error ends the execution.
+  virtual Result<std::string> escape(const TemplateValue& value) = 0;
+};
+
 /// Go's text/template: templates that were parsed, by name, and what executes them. The language is that of Go 1.24 but
 /// for complex numbers and `call`; of the options, `missingkey=zero` is what a map's `missing` makes of it.
 ///
@@ -42,7 +52,7 @@ class TemplateSet {
 
   /// Errors: `template: NAME:LINE:COLUMN: executing "NAME" at <.Field>: WHAT`.
   Result<std::string> execute(std::string_view name, const TemplateFunctions& functions, const TemplateValue& data,
-                              const TemplateLimits& limits = {}) const;
+                              const TemplateLimits& limits = {}, TemplateEscaper* escaper = nullptr) const;
 
  private:
   friend class TemplateExecution;

@@ -18,6 +18,16 @@ TemplateValue::TemplateValue(Map value) {
   value_ = std::make_shared<const Map>(std::move(value));
 }
 
+const TemplateValue::List* TemplateValue::list() const {
+  const TemplateValue* elements = object() != nullptr ? object()->elements() : nullptr;
+  return elements != nullptr ? elements->pointed<List>() : pointed<List>();
+}
+
+const TemplateValue::Map* TemplateValue::map() const {
+  const TemplateValue* elements = object() != nullptr ? object()->elements() : nullptr;
+  return elements != nullptr ? elements->pointed<Map>() : pointed<Map>();
+}
+
 bool TemplateValue::truth() const {
   if (const bool* value = boolean()) return *value;
   if (const std::int64_t* value = integer()) return *value != 0;
@@ -74,11 +84,12 @@ std::string_view TemplateValue::type_name() const {
   if (integer() != nullptr) return "int";
   if (real() != nullptr) return "float64";
   if (string() != nullptr) return "string";
+  if (object() != nullptr) return object()->type_name();
   if (list() != nullptr) return "[]interface {}";
   if (const Map* value = map()) {
     return value->missing.string() != nullptr ? "map[string]string" : "map[string]interface {}";
   }
-  return object() != nullptr ? object()->type_name() : "<nil>";
+  return "<nil>";
 }
 
 }  // namespace pipit

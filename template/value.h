@@ -27,6 +27,8 @@ class TemplateObject {
   virtual std::string text() const = 0;
   /// For error messages, as Go would name it.
   virtual std::string_view type_name() const = 0;
+  /// The list or the map that it is besides, for what walks and indexes those; null: neither.
+  virtual const TemplateValue* elements() const { return nullptr; }
 };
 
 /// A value in a template, of Go's kinds as far as templates meet them. Cheap to copy but for strings.
@@ -53,8 +55,9 @@ class TemplateValue {
   const std::int64_t* integer() const { return std::get_if<std::int64_t>(&value_); }
   const double* real() const { return std::get_if<double>(&value_); }
   const std::string* string() const { return std::get_if<std::string>(&value_); }
-  const List* list() const { return pointed<List>(); }
-  const Map* map() const { return pointed<Map>(); }
+  /// Also of an object that is one besides.
+  const List* list() const;
+  const Map* map() const;
   const TemplateObject* object() const { return pointed<TemplateObject>(); }
 
   /// Whether `if` takes it for true: it is not zero and not empty.
