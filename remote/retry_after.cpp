@@ -9,7 +9,7 @@
 namespace pipit {
 
 DurationMs parse_retry_after(const std::string& header, TimestampMs now) {
-  constexpr std::int64_t kMost = 24 * 3600;
+  constexpr std::int64_t kMost = 24LL * 3600;
   std::int64_t seconds = 0;
   const char* const end = header.data() + header.size();
   const auto [rest, error] = std::from_chars(header.data(), end, seconds);
