@@ -9,6 +9,7 @@
 #include "api/feature_handlers.h"
 #include "api/federation.h"
 #include "api/handler_metrics.h"
+#include "api/heartbeat_receiver.h"
 #include "api/http_exchange.h"
 #include "api/http_server.h"
 #include "api/page_handlers.h"
@@ -30,6 +31,7 @@ namespace {
 constexpr std::string_view kApi = "/api/v1/";
 constexpr std::string_view kLabelPath = "/api/v1/label/";
 constexpr std::string_view kWritePath = "/api/v1/write";
+constexpr std::string_view kHeartbeatPath = "/-/heartbeat/";
 constexpr std::string_view kReplayPath = "/api/v1/status/walreplay";  // for who waits until all is ready
 constexpr std::string_view kCrossSite = "Requests from other sites' pages are refused.\n";
 constexpr std::string_view kValuesSuffix = "/values";
@@ -117,6 +119,7 @@ class Server::Impl {
   std::optional<Regex> cors_origin_;
   std::atomic<bool> ready_{false};
   std::optional<RemoteWriteReceiver> remote_write_;
+  std::optional<HeartbeatReceiver> heartbeats_;
   TsdbStatus tsdb_status_;
   std::vector<Route> routes_;
   HandlerMetrics not_found_metrics_;
@@ -246,6 +249,13 @@ void Server::Impl::add_lifecycle_routes() {
   add("/-/ready", kGet, [this](const HttpRequest&) {
     return ready_ ? text_answer(200, "Pipit is Ready.\n") : text_answer(503, "Service Unavailable");
   });
+  if (!options_.heartbeat_names.empty()) {
+    heartbeats_.emplace(options_.heartbeat_names, context_.metrics);
+    add(std::string(kHeartbeatPath) + "*", kGet | kPost, [this](const HttpRequest& request) {
+      if (is_cross_site(request)) return text_answer(403, std::string(kCrossSite));
+      return heartbeats_->handle(std::string_view(request.path).substr(prefix_.size() + kHeartbeatPath.size()));
+    });
+  }
   for (std::string_view path : {"/-/reload", "/-/quit"}) {
     add(std::string(path), kGet | kPost | kPut, [this, path](const HttpRequest& request) {
       if (request.method == "GET" || request.method == "HEAD") {

@@ -35,8 +35,9 @@ struct ServerOptions {
   unsigned max_connections = 512;
   DurationMs lookback_delta = DurationMs{5} * 60'000;  ///< how old a sample /federate shows
   RemoteReadLimits remote_read;
-  bool enable_lifecycle = false;              ///< /-/reload and /-/quit
-  bool enable_admin_api = false;              ///< /api/v1/admin/tsdb; needs ServerContext::store
+  bool enable_lifecycle = false;             ///< /-/reload and /-/quit
+  std::vector<std::string> heartbeat_names;  ///< of /-/heartbeat/NAME
+  bool enable_admin_api = false;             ///< /api/v1/admin/tsdb; needs ServerContext::store
   RemoteWriteVersions remote_write_versions;
   bool enable_remote_write_receiver = false;  ///< /api/v1/write; needs ServerContext::appender
 };

@@ -23,6 +23,7 @@
 #include "storage/store.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
+#include "tools/liveness.h"
 #include "tools/open_files.h"
 #include "tools/prometheus_data.h"
 #include "tools/resident_memory.h"
@@ -139,6 +140,27 @@ void run(const Signals& signals, ServedConfiguration& configuration) {
   }
 }
 
+/// As the API shows them.
+std::vector<std::pair<std::string, std::string>> shown_flags(const ParsedFlags& flags) {
+  auto shown = flags.all();
+  for (auto& [name, value] : shown) {
+    if (name == "heartbeat.url" && !value.empty()) value = shown_heartbeat_url(value);
+  }
+  return shown;
+}
+
+/// Null when none is asked for.
+Result<std::unique_ptr<Heartbeat>> start_heartbeat(const HeartbeatOptions& options, Store& store,
+                                                   const ScrapeManager& scraping, const RuleManager& rules,
+                                                   MetricsRegistry& metrics) {
+  if (options.url.empty()) return std::unique_ptr<Heartbeat>();
+  const Counter& stored = metrics.counter("pipit_storage_samples_appended_total", "Samples that were stored.");
+  auto fault = [liveness = std::make_shared<Liveness>(store, stored), &scraping, &rules] {
+    return liveness->fault(scraping.active_targets(), progress_of(rules.groups()), now_ms());
+  };
+  return Heartbeat::start(options, metrics, std::move(fault));
+}
+
 int serve(const ServeOptions& options, const ParsedFlags& flags, const Signals& signals) {
   const TimestampMs started = now_ms();
   log_info("Starting Pipit", {{"version", pipit_version()}, {"pid", static_cast<int>(::getpid())}});
@@ -212,7 +234,7 @@ int serve(const ServeOptions& options, const ParsedFlags& flags, const Signals& 
                         .scraping = &scraping,
                         .metrics = metrics,
                         .config_text = [&configuration] { return configuration.redacted_text(); },
-                        .flags = flags.all(),
+                        .flags = shown_flags(flags),
                         .reload = [&configuration] { return configuration.reload(); },
                         .quit = [] { ::kill(::getpid(), SIGTERM); },
                         .reload_state = [&configuration] { return configuration.state(); },
@@ -232,11 +254,14 @@ int serve(const ServeOptions& options, const ParsedFlags& flags, const Signals& 
   *config = Config();
   server.set_ready();
   log_info("Ready", {{"after_ms", now_ms() - started}});
+  auto heartbeat = start_heartbeat(options.heartbeat, **store, scraping, rules, metrics);
+  if (!heartbeat.ok()) return fail(heartbeat.error().message);
   release_startup_code();
 
   run(signals, configuration);
   signals.release();
   const TimestampMs stopping = now_ms();
+  heartbeat->reset();
   server.stop();
   rules.stop();
   scraping.stop();

@@ -118,6 +118,18 @@ constexpr FlagSpec kFlags[] = {
      "Whether the end of the program waits until alerts that wait are sent, for ten seconds at most."},
     {"alertmanager.timeout", text, "", "", "has no effect: the timeout stands in the configuration", "", false, true},
 
+    {"heartbeat.url", text, "",
+     "A URL to call at an interval as long as scraping, storing and rule evaluation are alive, so that somebody else "
+     "notices when they are not. Its path is a secret and is not shown. Prometheus has no such flag, nor those below."},
+    {"heartbeat.url-file", text, "", "A file with the URL, in place of --heartbeat.url."},
+    {"heartbeat.interval", duration, "1m", "How often the heartbeat's URL is called."},
+    {"heartbeat.timeout", duration, "10s", "How long the heartbeat's URL may take to answer."},
+    {"heartbeat.method", choice, "GET", "How the heartbeat's URL is called.", "", "GET|POST"},
+    {"heartbeat.receive", text, "",
+     "The name of a heartbeat that others send here, to /-/heartbeat/NAME. When it came last is the metric "
+     "pipit_heartbeat_received_timestamp_seconds. May be given several times.",
+     "", "", true},
+
     {"scrape.adjust-timestamps", boolean, "true", "", "has no effect: timestamps are always aligned", "", false, true},
     {"scrape.timestamp-tolerance", duration, "2ms", "", "has no effect: the tolerance is fixed", "", false, true},
     {"scrape.discovery-reload-interval", duration, "5s", "", "has no effect: targets are updated at once", "", false,

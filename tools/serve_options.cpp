@@ -4,7 +4,9 @@
 #include <charconv>
 
 #include "config/byte_size.h"
+#include "config/config_file.h"
 #include "model/matcher.h"
+#include "scrape/target.h"
 #include "tools/version.h"
 
 namespace pipit {
@@ -162,6 +164,39 @@ Status read_rule_options(const ParsedFlags& flags, RuleManagerOptions& rules, Al
   return {};
 }
 
+Status read_heartbeat_options(const ParsedFlags& flags, HeartbeatOptions& heartbeat, std::vector<std::string>& names) {
+  heartbeat.url = flags.text("heartbeat.url");
+  const std::string file(flags.text("heartbeat.url-file"));
+  const std::string_view given = file.empty() ? "heartbeat.url" : "heartbeat.url-file";
+  if (!file.empty()) {
+    if (!heartbeat.url.empty()) return wrong(given, "must not be given beside --heartbeat.url");
+    auto text = read_config_file(file);
+    if (!text.ok()) return wrong(given, text.error().message);
+    heartbeat.url = std::move(*text);
+    while (!heartbeat.url.empty() && static_cast<unsigned char>(heartbeat.url.back()) <= ' ') heartbeat.url.pop_back();
+    if (heartbeat.url.empty()) return wrong(given, "the file is empty");
+  }
+  if (!heartbeat.url.empty() && !parse_http_url(heartbeat.url).ok()) {
+    return wrong(given, "must be of the form http://HOST[:PORT]/PATH");
+  }
+  heartbeat.interval = flags.duration_ms("heartbeat.interval");
+  if (heartbeat.interval < 1000) return wrong("heartbeat.interval", "must be a second at least");
+  heartbeat.timeout = flags.duration_ms("heartbeat.timeout");
+  if (heartbeat.timeout <= 0) return wrong("heartbeat.timeout", "must be more than 0");
+  heartbeat.post = flags.text("heartbeat.method") == "POST";
+  heartbeat.user_agent = "Pipit/" + std::string(pipit_version());
+  if (!flags.given("heartbeat.receive")) return {};
+  names = flags.texts("heartbeat.receive");
+  for (const std::string& name : names) {
+    const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+             c == '-';
+    });
+    if (name.empty() || !plain) return wrong("heartbeat.receive", "a name has letters, digits, '.', '_' and '-'");
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<ServeOptions> build_serve_options(const ParsedFlags& flags) {
@@ -201,6 +236,10 @@ Result<ServeOptions> build_serve_options(const ParsedFlags& flags) {
   options.remote_write.sync_interval = options.log_sync_interval;
   options.server.lookback_delta = options.engine.lookback_delta;
   if (const Status status = read_rule_options(flags, options.rules, options.alerts); !status.ok()) {
+    return status.error();
+  }
+  if (const Status status = read_heartbeat_options(flags, options.heartbeat, options.server.heartbeat_names);
+      !status.ok()) {
     return status.error();
   }
   return options;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "api/server.h"
+#include "delivery/heartbeat.h"
 #include "model/result.h"
 #include "query/engine.h"
 #include "remote/write_sender.h"
@@ -30,6 +31,7 @@ struct ServeOptions {
   WriteSenderOptions remote_write;
   RuleManagerOptions rules;
   AlertSenderOptions alerts;
+  HeartbeatOptions heartbeat;  ///< no URL: none
 };
 
 /// How long samples are kept when nobody says.
