@@ -32,8 +32,12 @@ TemplateFunctions prometheus_template_functions(TemplateSurroundings surrounding
 /// Labels as templates see them: a map in which a missing name is empty.
 TemplateValue template_labels(const Labels& labels);
 
-/// A time as Go's time.Time in UTC: Unix, Format, String, Year, Month, Day, Hour, Minute, Second, UTC.
+/// A time as Go's time.Time in UTC: Unix, Format, String, Year, Month, Day, Hour, Minute, Second, UTC, Sub, and others.
 TemplateValue template_time(TimestampMs time);
+/// The same as a clock shows it that is `offset_seconds` east of Greenwich.
+TemplateValue template_time(TimestampMs time, int offset_seconds, const std::string& zone);
+/// A time.Duration: printed as `1h2m3.5s`, with Seconds, Minutes, Hours, Milliseconds.
+TemplateValue template_duration(DurationMs duration);
 
 // 1234567 -> "1.235M", in powers of 1024 -> "1.177Mi", seconds -> "14d 6h 56m 7s", 0.1234 -> "12.34%".
 std::string humanize(double value);

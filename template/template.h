@@ -29,7 +29,8 @@ struct TemplateLimits {
   int calls = 100;                     ///< of templates by templates, one in the other
 };
 
-/// Has a say in how what actions print is written, for a text in which not everything may stand: HTML. Of one execution.
+/// Has a say in how what actions print is written, for a text in which not everything may stand: HTML. Of one
+/// execution.
 class TemplateEscaper {
  public:
   virtual ~TemplateEscaper() = default;
