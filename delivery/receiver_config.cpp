@@ -248,13 +248,20 @@ struct Templates {
   }
   void operator()(const WebhookConfig&) {}  // its URL is a secret, which no message may show
   void operator()(const SlackConfig& slack) {
-    add({{"slack_configs.channel", &slack.channel},         {"slack_configs.username", &slack.username},
-         {"slack_configs.color", &slack.color},             {"slack_configs.title", &slack.title},
-         {"slack_configs.title_link", &slack.title_link},   {"slack_configs.pretext", &slack.pretext},
-         {"slack_configs.text", &slack.text},               {"slack_configs.message_text", &slack.message_text},
-         {"slack_configs.footer", &slack.footer},           {"slack_configs.fallback", &slack.fallback},
-         {"slack_configs.callback_id", &slack.callback_id}, {"slack_configs.icon_emoji", &slack.icon_emoji},
-         {"slack_configs.icon_url", &slack.icon_url},       {"slack_configs.image_url", &slack.image_url},
+    add({{"slack_configs.channel", &slack.channel},
+         {"slack_configs.username", &slack.username},
+         {"slack_configs.color", &slack.color},
+         {"slack_configs.title", &slack.title},
+         {"slack_configs.title_link", &slack.title_link},
+         {"slack_configs.pretext", &slack.pretext},
+         {"slack_configs.text", &slack.text},
+         {"slack_configs.message_text", &slack.message_text},
+         {"slack_configs.footer", &slack.footer},
+         {"slack_configs.fallback", &slack.fallback},
+         {"slack_configs.callback_id", &slack.callback_id},
+         {"slack_configs.icon_emoji", &slack.icon_emoji},
+         {"slack_configs.icon_url", &slack.icon_url},
+         {"slack_configs.image_url", &slack.image_url},
          {"slack_configs.thumb_url", &slack.thumb_url}});
     for (const SlackField& field : slack.fields) {
       add({{"slack_configs.fields.title", &field.title}, {"slack_configs.fields.value", &field.value}});

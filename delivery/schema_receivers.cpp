@@ -84,7 +84,8 @@ Failure check_email(const YamlNode& node, SchemaChecker& checker) {
     const YamlNode& name = *headers->entries[i].first;
     if (!is_header_name(name.text)) return checker.fail(name, quote(name.text) + " can't be the name of a header");
     const std::string key = lower(name.text);
-    if (!seen.insert(key).second) return checker.fail(name, "duplicate header " + quote(name.text) + " in email config");
+    if (!seen.insert(key).second)
+      return checker.fail(name, "duplicate header " + quote(name.text) + " in email config");
     if (key == "mime-version" || key.starts_with("content-")) {
       checker.warn(name, "headers." + name.text + " has no effect: the mail's parts say what they are");
     }
@@ -141,7 +142,8 @@ Failure check_slack_confirmation(const YamlNode& node, SchemaChecker& checker) {
 
 Failure check_slack_action(const YamlNode& node, SchemaChecker& checker) {
   for (const char* key : {"type", "text"}) {
-    if (!node.has_text(key)) return checker.fail(node, "missing " + std::string(key) + " in Slack action configuration");
+    if (!node.has_text(key))
+      return checker.fail(node, "missing " + std::string(key) + " in Slack action configuration");
   }
   if (node.has_text("url") || node.has_text("name")) return std::nullopt;
   return checker.fail(node, "missing name or url in Slack action configuration");

@@ -385,6 +385,10 @@ HttpClient::~HttpClient() = default;
 
 std::shared_ptr<HttpFetcher> HttpClient::fetcher() { return std::make_shared<Fetcher>(*shared_); }
 
+std::shared_ptr<HttpStream> HttpClient::stream() {
+  return std::make_shared<HttpStream>(shared_->io, shared_->resolver);
+}
+
 std::shared_ptr<HttpAccess> HttpClient::access(const HttpClientConfig& config) {
   if (config == HttpClientConfig()) return nullptr;
   return std::make_shared<HttpAccess>(*this, config);

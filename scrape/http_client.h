@@ -17,6 +17,7 @@ class io_context;
 namespace pipit {
 
 class HttpAccess;
+class HttpStream;
 
 struct FetchRequest {
   const HttpUrl* url = nullptr;
@@ -64,6 +65,8 @@ class HttpClient {
   HttpClient(boost::asio::io_context& io, PageBufferPool& pages);
   ~HttpClient();
   std::shared_ptr<HttpFetcher> fetcher();
+  /// A connection for another protocol, with the resolver that fetchers have.
+  std::shared_ptr<HttpStream> stream();
   /// How requests with these options are made; null when the options are the defaults.
   std::shared_ptr<HttpAccess> access(const HttpClientConfig& config);
   PageBufferPool& pages();

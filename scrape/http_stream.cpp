@@ -64,6 +64,12 @@ void HttpStream::open(const HttpRoute& route, TlsContext& tls, Clock::time_point
   }
 }
 
+void HttpStream::begin_tls(std::function<void(const Status&)> done) {
+  done_ = std::move(done);
+  route_.endpoint.tls = true;
+  start_tls();
+}
+
 void HttpStream::close() {
   error_code ignored;
   ++run_;

@@ -45,6 +45,9 @@ class HttpStream : public std::enable_shared_from_this<HttpStream> {
   /// The deadline is the caller's to enforce, by `close`; here it shares the time among addresses.
   void open(const HttpRoute& route, TlsContext& tls, Clock::time_point deadline,
             std::function<void(const Status&)> done);
+  /// Begins TLS on the open connection, for protocols that agree on it first. REQUIRES: it has none, and what came is
+  /// read.
+  void begin_tls(std::function<void(const Status&)> done);
   /// Ends it. Callbacks that wait never come.
   void close();
 

@@ -1,0 +1,175 @@
+#include "delivery/http_integration.h"
+
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <charconv>
+
+#include "delivery/notification_data.h"
+#include "delivery/notification_templates.h"
+#include "delivery/text_limits.h"
+#include "scrape/http_access.h"
+
+namespace pipit {
+namespace {
+
+constexpr DurationMs kUsualTimeout = 30'000;
+constexpr DurationMs kLongestTimeout = 59'000;
+/// An answer that has more is no answer.
+constexpr std::uint64_t kLargestAnswer = 1u << 20;
+/// Of what is shown of a message or an answer.
+constexpr std::size_t kShown = 2048;
+constexpr DurationMs kLongestRetryAfter = 3'600'000;
+
+void replace_all(std::string& text, const std::string& what, std::string_view with) {
+  if (what.size() < 2) return;
+  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size())) {
+    text.replace(at, what.size(), with);
+  }
+}
+
+DeliveryOutcome refused(std::string reason) {
+  return {DeliveryOutcome::Kind::refused, std::move(reason), {}, std::nullopt};
+}
+
+}  // namespace
+
+std::optional<DurationMs> parse_retry_after(const std::string& text) {
+  DurationMs seconds = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (error != std::errc() || text.empty() || end != text.data() + text.size() || seconds < 0) return std::nullopt;
+  return std::min(seconds, kLongestRetryAfter / 1000) * 1000;
+}
+
+Result<std::string> read_secret(Secret& secret) {
+  auto text = secret.read();
+  if (!text.ok()) return text.error();
+  return **text;
+}
+
+// ---- texts -------------------------------------------------------------------------------------------------------
+HttpIntegration::Texts::Texts(const IntegrationContext& context, const Notification& notification)
+    : templates_(*context.templates),
+      data_(NotificationTemplates::data(notification, context.external_url)),
+      now_(notification.now) {}
+
+std::string HttpIntegration::Texts::take(Result<std::string> text) {
+  if (text.ok()) return std::move(*text);
+  if (failed_.ok()) failed_ = text.error();
+  return {};
+}
+
+std::string HttpIntegration::Texts::plain(const std::string& text) {
+  return take(templates_.expand(text, data_, now_));
+}
+
+std::string HttpIntegration::Texts::html(const std::string& text) {
+  return take(templates_.expand_html(text, data_, now_));
+}
+
+// ---- the request -------------------------------------------------------------------------------------------------
+HttpIntegration::HttpIntegration(const IntegrationContext& context, bool sends_resolved, const HttpClientConfig& http,
+                                 DurationMs timeout)
+    : context_(context),
+      sends_resolved_(sends_resolved),
+      timeout_(timeout > 0 ? std::min(timeout, kLongestTimeout) : kUsualTimeout),
+      http_(http) {}
+
+HttpIntegration::~HttpIntegration() {
+  life_->ended = true;
+  if (fetcher_) fetcher_->cancel();
+}
+
+void HttpIntegration::notify(NotificationPtr notification, std::function<void(DeliveryOutcome)> done) {
+  ++run_;
+  done_ = std::move(done);
+  auto message = compose(*notification);
+  if (!message.ok()) {
+    DeliveryOutcome outcome = refused(message.error().message);
+    // A file that is not there may come.
+    if (message.error().kind == ErrorKind::unavailable) outcome.kind = DeliveryOutcome::Kind::failed;
+    return finish_later(std::move(outcome));
+  }
+  auto url = parse_http_url(message->url);
+  if (!url.ok()) return finish_later(refused("the URL is not an http or https URL"));
+  url_ = std::move(*url);
+  secrets_ = std::move(message->secrets);
+  secrets_.insert(secrets_.end(), {message->url, url_.text, url_.path, url_.user_info});
+  std::string headers = "User-Agent: " + context_.user_agent + "\r\n";
+  if (!message->authorization.empty()) {
+    auto line = header_line("Authorization", message->authorization);
+    if (!line.ok()) return finish_later(refused("the token has characters that no header can have"));
+    headers += *line;
+  }
+  if (!fetcher_) {
+    fetcher_ = context_.client.fetcher();
+    access_ = context_.client.access(http_);
+  }
+  request_.url = &url_;
+  request_.headers = std::make_shared<const std::string>(std::move(headers));
+  request_.body_limit = kLargestAnswer;
+  request_.timeout = std::chrono::milliseconds(timeout_);
+  request_.access = access_;
+  request_.form = std::make_shared<const std::string>(std::move(message->body));
+  request_.form_type = "application/json";
+  request_.raw = true;
+  fetcher_->fetch(request_, [this, life = life_](FetchResult result) {
+    if (!life->ended) answered(std::move(result));
+  });
+}
+
+void HttpIntegration::finish_later(DeliveryOutcome outcome) {
+  boost::asio::post(context_.io, [this, life = life_, run = run_, outcome = std::move(outcome)] {
+    if (life->ended || run != run_) return;
+    if (auto done = std::exchange(done_, nullptr)) done(outcome);
+  });
+}
+
+std::string HttpIntegration::without_secrets(std::string text) const {
+  // The longest first: a URL holds its path.
+  std::vector<std::string> secrets = secrets_;
+  std::sort(secrets.begin(), secrets.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
+  for (const std::string& secret : secrets) replace_all(text, secret, "<redacted>");
+  return text;
+}
+
+void HttpIntegration::answered(FetchResult result) {
+  Answer answer{result.http_status, result.content_type, std::string(result.body.view()), result.retry_after};
+  context_.client.pages().give(std::move(result.body));
+  DeliveryOutcome outcome;
+  if (answer.status == 0) {
+    outcome.kind = DeliveryOutcome::Kind::failed;
+    outcome.reason = result.status.ok() ? "no answer" : result.status.error().message;
+  } else {
+    outcome = judge(answer);
+  }
+  outcome.reason = without_secrets(std::move(outcome.reason));
+  const std::string scheme = url_.endpoint.tls ? "https://" : "http://";
+  std::string said =
+      "POST " + scheme + url_.authority + " <redacted>\n" + limit_characters(*request_.form, kShown) + "\n";
+  said += answer.status == 0 ? outcome.reason : "HTTP " + std::to_string(answer.status);
+  if (!answer.body.empty()) said += "\n" + limit_characters(answer.body, kShown);
+  outcome.conversation = without_secrets(std::move(said));
+  request_.form.reset();
+  if (auto done = std::exchange(done_, nullptr)) done(std::move(outcome));
+}
+
+void HttpIntegration::cancel() {
+  ++run_;
+  done_ = nullptr;
+  if (fetcher_) fetcher_->cancel();
+}
+
+DeliveryOutcome HttpIntegration::judge(const Answer& answer) const {
+  DeliveryOutcome outcome;
+  if (answer.status / 100 == 2) return outcome;
+  const bool later = answer.status / 100 == 5 || answer.status == 429 || answer.status == 408;
+  outcome.kind = later ? DeliveryOutcome::Kind::failed : DeliveryOutcome::Kind::refused;
+  outcome.reason = "unexpected status code " + std::to_string(answer.status);
+  const std::string said = limit_characters(answer.body.substr(0, answer.body.find('\n')), 256);
+  if (!said.empty()) outcome.reason += ": " + said;
+  if (later) outcome.retry_after = parse_retry_after(answer.retry_after);
+  return outcome;
+}
+
+}  // namespace pipit
