@@ -1,6 +1,7 @@
 #pragma once
 
 #include <csignal>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -28,6 +29,16 @@ template <class Work>
 std::thread thread_without_signals(Work&& work) {
   const SignalsBlocked blocked;
   return std::thread(std::forward<Work>(work));
+}
+
+/// Likewise; none, which can't be joined, when the system has no thread to give.
+template <class Work>
+std::thread try_thread_without_signals(Work&& work) {
+  try {
+    return thread_without_signals(std::forward<Work>(work));
+  } catch (const std::system_error&) {
+    return {};
+  }
 }
 
 }  // namespace pipit

@@ -132,10 +132,10 @@ class Engine::Impl {
     metrics_.concurrent_max.set(std::max(1U, options.max_concurrency));
   }
 
-  Result<QueryResult> query(const QueryRequest& request, const Expr* expr) {
+  Result<QueryResult> query(const QueryRequest& request) {
     auto begin = Clock::now();
     metrics_.running.add(1);
-    auto result = expr == nullptr ? parse_and_run(request, begin) : run(request, *expr, begin);
+    auto result = run(request, begin);
     metrics_.running.add(-1);
     metrics_.duration.observe(std::chrono::duration<double>(Clock::now() - begin).count());
     (result.ok() ? metrics_.succeeded : metrics_.of(result.error().kind)).add();
@@ -143,16 +143,12 @@ class Engine::Impl {
   }
 
  private:
-  Result<QueryResult> parse_and_run(const QueryRequest& request, Clock::time_point begin) {
-    if (auto grid = grid_of(request); !grid.ok()) return grid.error();
-    auto expr = parse_query(request.expr);
-    if (!expr.ok()) return expr.error();
-    return run(request, **expr, begin);
-  }
-
-  Result<QueryResult> run(const QueryRequest& request, const Expr& expr, Clock::time_point begin) {
+  Result<QueryResult> run(const QueryRequest& request, Clock::time_point begin) {
     auto grid = grid_of(request);
     if (!grid.ok()) return grid.error();
+    const auto parsed_expr = parse_query(request.expr);
+    if (!parsed_expr.ok()) return parsed_expr.error();
+    const Expr& expr = **parsed_expr;
     if (auto status = check_type(expr, request); !status.ok()) return status.error();
     DurationMs timeout = request.timeout > 0 ? std::min(request.timeout, options_.timeout) : options_.timeout;
     auto deadline = begin + std::chrono::milliseconds(timeout);
@@ -222,9 +218,6 @@ Engine::Engine(const Queryable& source, EngineOptions options, MetricsRegistry& 
     : impl_(std::make_unique<Impl>(source, options, metrics)) {}
 Engine::~Engine() = default;
 
-Result<QueryResult> Engine::query(const QueryRequest& request) const { return impl_->query(request, nullptr); }
-Result<QueryResult> Engine::query(const QueryRequest& request, const Expr& expr) const {
-  return impl_->query(request, &expr);
-}
+Result<QueryResult> Engine::query(const QueryRequest& request) const { return impl_->query(request); }
 
 }  // namespace pipit

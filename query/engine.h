@@ -108,8 +108,6 @@ class Engine {
   ~Engine();
 
   Result<QueryResult> query(const QueryRequest& request) const;
-  /// The same for a query that is parsed already; `request.expr` is its text, for the record of what runs.
-  Result<QueryResult> query(const QueryRequest& request, const Expr& expr) const;
 
   /// A range query of more than this many steps is refused, as Prometheus's API does.
   static constexpr std::int64_t kMaxPointsPerSeries = 11'000;

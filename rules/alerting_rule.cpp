@@ -34,7 +34,7 @@ TemplateSurroundings AlertingRule::template_surroundings(const RuleEvaluation& e
   surroundings.now = evaluation.time;
   surroundings.external_url = evaluation.surroundings.external_url;
   surroundings.query = [&evaluation](const std::string& expr) -> Result<std::vector<TemplateSample>> {
-    auto result = query_vector(evaluation, expr, nullptr, evaluation.time);
+    auto result = query_vector(evaluation, expr, evaluation.time);
     if (!result.ok()) return result.error();
     std::vector<TemplateSample> samples;
     for (const ResultSeries& series : result->series) {
@@ -78,6 +78,17 @@ Result<AlertingRule::Alerts> AlertingRule::expand(const RuleEvaluation& evaluati
   return alerts;
 }
 
+void AlertingRule::follow_clock(TimestampMs time) {
+  const TimestampMs last = std::exchange(last_time_, time);
+  if (last == kNever || time >= last) return;
+  for (auto& [labels, alert] : alerts_) {
+    for (TimestampMs* each : {&alert.active_at, &alert.fired_at, &alert.resolved_at, &alert.last_sent_at,
+                              &alert.valid_until, &alert.keep_firing_since}) {
+      if (*each != kNever) *each -= last - time;
+    }
+  }
+}
+
 bool AlertingRule::settle(Alert& alert, bool present, TimestampMs time) {
   if (present) {
     alert.keep_firing_since = kNever;
@@ -101,12 +112,13 @@ bool AlertingRule::settle(Alert& alert, bool present, TimestampMs time) {
 }
 
 Result<std::vector<RuleSample>> AlertingRule::evaluate(const RuleEvaluation& evaluation) {
-  auto result = query_vector(evaluation, config().expression, config().expr.get(), evaluation.query_time());
+  auto result = query_vector(evaluation, config().expression, evaluation.query_time());
   if (!result.ok()) return result.error();
   auto found = expand(evaluation, *result);
   if (!found.ok()) return found.error();
 
   const std::lock_guard lock(mutex_);
+  follow_clock(evaluation.time);
   for (const auto& [labels, alert] : *found) {
     const auto [known, fresh] = alerts_.try_emplace(labels, alert);
     if (fresh) continue;
@@ -164,8 +176,8 @@ void AlertingRule::take_over(Rule& before) {
   auto* other = dynamic_cast<AlertingRule*>(&before);
   if (other == nullptr) return;
   const std::scoped_lock lock(mutex_, other->mutex_);
-  alerts_ = std::move(other->alerts_);
-  other->alerts_.clear();
+  alerts_ = other->alerts_;  // which is shown until the reload is done
+  last_time_ = other->last_time_;
 }
 
 std::vector<std::pair<Labels, Alert>> AlertingRule::active() const {

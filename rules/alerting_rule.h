@@ -46,6 +46,9 @@ class AlertingRule final : public Rule {
 
   Result<Alerts> expand(const RuleEvaluation& evaluation, const QueryResult& result);
   TemplateSurroundings template_surroundings(const RuleEvaluation& evaluation) const;
+  /// Where evaluations go back in time alerts go with them, so that nothing waits for the clock to catch up; REQUIRES:
+  /// the lock.
+  void follow_clock(TimestampMs time);
   /// Whether it goes on to be told of; REQUIRES: the lock.
   bool settle(Alert& alert, bool present, TimestampMs time);
   Result<std::map<Labels, std::pair<TimestampMs, double>>> stored_states(const Queryable& source,
@@ -55,8 +58,9 @@ class AlertingRule final : public Rule {
 
   AlertTemplates templates_;  ///< of labels, then annotations
   Alerts alerts_;             ///< with resolved ones, for as long as they are told of
-  bool restored_;             ///< of who evaluates, and so below
-  std::string last_fault_;    ///< of a template
+  TimestampMs last_time_ = kNever;
+  bool restored_;           ///< of who evaluates, and so below
+  std::string last_fault_;  ///< of a template
 };
 
 }  // namespace pipit

@@ -18,7 +18,7 @@ bool has_duplicates(const std::vector<RuleSample>& samples) {
 }  // namespace
 
 Result<std::vector<RuleSample>> RecordingRule::evaluate(const RuleEvaluation& evaluation) {
-  auto result = query_vector(evaluation, config().expression, config().expr.get(), evaluation.query_time());
+  auto result = query_vector(evaluation, config().expression, evaluation.query_time());
   if (!result.ok()) return result.error();
   std::vector<RuleSample> samples;
   samples.reserve(result->series.size());

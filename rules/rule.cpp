@@ -17,14 +17,12 @@ void Rule::set_status(RuleStatus status) {
   status_ = std::move(status);
 }
 
-Result<QueryResult> Rule::query_vector(const RuleEvaluation& evaluation, const std::string& text, const Expr* expr,
-                                       TimestampMs time) {
+Result<QueryResult> Rule::query_vector(const RuleEvaluation& evaluation, const std::string& text, TimestampMs time) {
   QueryRequest request;
   request.expr = text;
   request.start = request.end = time;
   request.canceled = evaluation.canceled;
-  const Engine& engine = evaluation.surroundings.engine;
-  auto result = expr == nullptr ? engine.query(request) : engine.query(request, *expr);
+  auto result = evaluation.surroundings.engine.query(request);
   if (result.ok() && result->type != ResultType::vector && result->type != ResultType::scalar) {
     return execution_error("rule result is not a vector or scalar");
   }

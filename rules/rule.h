@@ -71,9 +71,7 @@ class Rule {
 
  protected:
   /// Evaluates an expression to a vector; a scalar is one of one sample.
-  /// A null `expr` is parsed from its text.
-  static Result<QueryResult> query_vector(const RuleEvaluation& evaluation, const std::string& text, const Expr* expr,
-                                          TimestampMs time);
+  static Result<QueryResult> query_vector(const RuleEvaluation& evaluation, const std::string& text, TimestampMs time);
 
   mutable std::mutex mutex_;  ///< of the status and, in alerting rules, the alerts
 

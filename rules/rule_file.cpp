@@ -130,15 +130,12 @@ class Reader {
       fault(at, "field 'expr' must be set in rule");
       return;
     }
-    auto expr = parse_query(at.text);
+    const auto expr = parse_query(at.text);
     if (!expr.ok()) {
       fault(at, "could not parse expression: " + expr.error().message);
       return;
     }
     rule.expression = to_string(**expr);
-    if (out_.trees == RuleFiles::kMostTrees) return;
-    ++out_.trees;
-    rule.expr = std::shared_ptr<const Expr>(std::move(*expr));
   }
 
   void check_recording(const YamlNode& node, const RuleConfig& rule) {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,20 +9,18 @@
 #include "config/config.h"
 #include "model/labels.h"
 #include "model/sample.h"
-#include "query/ast.h"
 
 namespace pipit {
 
 /// A rule as its file has it, found right.
 struct RuleConfig {
   bool alerting = false;
-  std::string name;                  ///< of the alert or of the recorded metric
-  std::string expression;            ///< in Prometheus's one-line form
-  std::shared_ptr<const Expr> expr;  ///< parsed; null beyond RuleFiles::kMostTrees rules
-  DurationMs hold = 0;               ///< `for`
-  DurationMs keep_firing = 0;        ///< `keep_firing_for`
-  std::vector<Label> labels;         ///< sorted by name; with those of the group
-  std::vector<Label> annotations;    ///< sorted by name
+  std::string name;                ///< of the alert or of the recorded metric
+  std::string expression;          ///< in Prometheus's one-line form
+  DurationMs hold = 0;             ///< `for`
+  DurationMs keep_firing = 0;      ///< `keep_firing_for`
+  std::vector<Label> labels;       ///< sorted by name; with those of the group
+  std::vector<Label> annotations;  ///< sorted by name
   ConfigPosition position;
 };
 
@@ -44,11 +41,6 @@ struct RuleFileOptions {
 /// What was read of rule files, and all that is wrong with them: `FILE:LINE:COLUMN: what`. With faults the groups are
 /// not to be used.
 struct RuleFiles {
-  /// With more rules the trees, more than a kilobyte each, cost more memory than parsing again costs time: a few
-  /// microseconds a rule.
-  static constexpr std::size_t kMostTrees = 2'000;
-
-  std::size_t trees = 0;
   std::vector<RuleGroupConfig> groups;
   std::vector<std::string> faults;
   std::vector<std::string> warnings;

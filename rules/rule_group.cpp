@@ -140,8 +140,14 @@ void RuleGroup::evaluate_level(const std::vector<std::uint32_t>& level, Timestam
   };
   std::vector<std::thread> helpers;
   if (last_duration_ > kWorthHelpers && context_.helpers != nullptr) {
-    while (helpers.size() + 1 < level.size() && context_.helpers->take())
-      helpers.push_back(thread_without_signals(work));
+    while (helpers.size() + 1 < level.size() && context_.helpers->take()) {
+      std::thread helper = try_thread_without_signals(work);
+      if (!helper.joinable()) {
+        context_.helpers->give_back(1);
+        break;
+      }
+      helpers.push_back(std::move(helper));
+    }
   }
   work();
   for (std::thread& helper : helpers) helper.join();

@@ -35,7 +35,6 @@ bool collect_read_metrics(const Expr& expr, std::vector<std::string>& names) {
 }
 
 bool collect_read_metrics(const RuleConfig& config, std::vector<std::string>& names) {
-  if (config.expr) return collect_read_metrics(*config.expr, names);
   const auto expr = parse_query(config.expression);
   return expr.ok() && collect_read_metrics(**expr, names);
 }

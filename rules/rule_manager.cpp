@@ -6,15 +6,12 @@
 #include <chrono>
 #include <tuple>
 
-#include "model/duration.h"
 #include "model/thread_without_signals.h"
+#include "rules/rule_slot.h"
 #include "telemetry/log.h"
 
 namespace pipit {
 namespace {
-
-/// How long a thread sleeps at most, in case the clock is set.
-constexpr DurationMs kLongestWait = 10'000;
 
 std::string without_slash(std::string url) {
   while (url.ends_with('/')) url.pop_back();
@@ -49,109 +46,155 @@ Result<std::vector<RuleGroupConfig>> RuleManager::load(const Config& config) {
 void RuleManager::apply(std::vector<RuleGroupConfig> configs, const Config& config) {
   const auto surroundings = std::make_shared<const RuleSurroundings>(
       RuleSurroundings{engine_, config.external_labels, without_slash(options_.external_url)});
-  const bool restored = std::exchange(applied_, true);
-  std::unique_lock lock(mutex_);
-  if (stopping_) return;
   std::map<std::pair<std::string, std::string>, ScheduledPtr> old;
-  for (ScheduledPtr& each : groups_) old.emplace(std::pair(each->group->file(), each->group->name()), std::move(each));
-  groups_.clear();
+  // Nobody else changes the list.
+  for (const ScheduledPtr& each : groups_) old.emplace(std::pair(each->group->file(), each->group->name()), each);
+  std::vector<ScheduledPtr> kept;
+  std::vector<std::pair<RuleGroupConfig, ScheduledPtr>> changed;  // with what they replace, or null
+  std::vector<ScheduledPtr> retired;
   for (RuleGroupConfig& each : configs) {
     if (each.interval == 0) each.interval = config.evaluation_interval;
     if (!each.query_offset) each.query_offset = config.rule_query_offset;
     auto known = old.extract(std::pair(each.file, each.name));
     if (!known.empty() && known.mapped()->group->is_same(each)) {
-      known.mapped()->group->set_surroundings(surroundings);
-      groups_.push_back(std::move(known.mapped()));
+      kept.push_back(std::move(known.mapped()));
       continue;
     }
-    auto scheduled = std::make_shared<Scheduled>();
-    if (!known.empty()) retire(known.mapped(), lock, true);
-    // A group whose alerts were not restored yet has nothing to lose by beginning anew.
-    const bool as_restored = restored && (known.empty() || !known.mapped()->group->needs_restore());
-    scheduled->group = std::make_shared<RuleGroup>(std::move(each), context_, surroundings, as_restored);
-    if (!known.empty()) scheduled->group->take_over(*known.mapped()->group);
-    agenda_.emplace(scheduled->group->slot_before(now_ms()) + scheduled->group->interval(), scheduled);
-    groups_.push_back(std::move(scheduled));
+    if (!known.empty()) retired.push_back(known.mapped());
+    changed.emplace_back(std::move(each), known.empty() ? nullptr : std::move(known.mapped()));
   }
-  for (auto& [key, gone] : old) retire(gone, lock, false);
-  std::sort(groups_.begin(), groups_.end(), [](const ScheduledPtr& a, const ScheduledPtr& b) {
+  for (const auto& [key, gone] : old) retired.push_back(gone);
+  // Meanwhile the old groups are shown, with their alerts.
+  if (!retire(retired)) return;
+  std::vector<ScheduledPtr> groups = kept;
+  for (auto& [each, before] : changed) groups.push_back(replacement(std::move(each), before.get(), surroundings));
+  applied_ = true;
+  std::sort(groups.begin(), groups.end(), [](const ScheduledPtr& a, const ScheduledPtr& b) {
     return std::tie(a->group->file(), a->group->name()) < std::tie(b->group->file(), b->group->name());
   });
-  if (threads_.empty() && !groups_.empty()) start_thread();
-  changed_.notify_all();
-  lock.unlock();
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return;
+    for (const ScheduledPtr& each : kept) each->group->set_surroundings(surroundings);
+    for (const ScheduledPtr& each : groups) {
+      if (each->slot == kMinTimestamp) schedule(each);
+    }
+    for (const auto& [key, gone] : old) {
+      // Meanwhile a group of another name may go on with its series.
+      gone->stale_at = options_.now();
+      agenda_.emplace(Clock::now() + std::chrono::milliseconds(2 * gone->group->interval()), gone);
+    }
+    groups_ = std::move(groups);
+    if (threads_.empty() && !groups_.empty() && !start_thread()) {
+      log_error("No rule is evaluated: the system has no thread to give");
+    }
+    agenda_changed_.notify_all();
+  }
+  changed.clear();
+  retired.clear();
 #ifdef __GLIBC__
   ::malloc_trim(0);  // of the files' trees
 #endif
 }
 
-void RuleManager::retire(const ScheduledPtr& old, std::unique_lock<std::mutex>& lock, bool replaced) {
-  old->removed = true;
-  old->group->cancel();
-  changed_.wait(lock, [&] { return !old->running; });
-  std::erase_if(agenda_, [&](const auto& entry) { return entry.second == old; });
-  if (replaced) return;
-  // Meanwhile a group of another name may go on with its series.
-  old->stale_at = now_ms();
-  agenda_.emplace(old->stale_at + 2 * old->group->interval(), old);
+/// Ends the evaluation of groups. False when the program ends.
+bool RuleManager::retire(const std::vector<ScheduledPtr>& old) {
+  std::unique_lock lock(mutex_);
+  for (const ScheduledPtr& each : old) {
+    each->removed = true;
+    each->group->cancel();
+  }
+  std::erase_if(agenda_,
+                [](const auto& entry) { return entry.second->removed && entry.second->stale_at == kMinTimestamp; });
+  finished_.wait(lock, [&] {
+    return stopping_ || std::none_of(old.begin(), old.end(), [](const ScheduledPtr& each) { return each->running; });
+  });
+  return !stopping_;
 }
 
-void RuleManager::start_thread() {
-  threads_.push_back(thread_without_signals([this] { work(); }));
+/// A new group, with the state of the one that it replaces, which is not evaluated any more; `before` may be null.
+RuleManager::ScheduledPtr RuleManager::replacement(RuleGroupConfig config, const Scheduled* before,
+                                                   std::shared_ptr<const RuleSurroundings> surroundings) {
+  // A group whose alerts were not restored yet has nothing to lose by beginning anew.
+  const bool restored = applied_ && (before == nullptr || !before->group->needs_restore());
+  auto scheduled = std::make_shared<Scheduled>();
+  scheduled->group = std::make_shared<RuleGroup>(std::move(config), context_, std::move(surroundings), restored);
+  if (before != nullptr) scheduled->group->take_over(*before->group);
+  return scheduled;
+}
+
+bool RuleManager::start_thread() {
+  std::thread thread = try_thread_without_signals([this] { work(); });
+  if (!thread.joinable()) return false;
+  threads_.push_back(std::move(thread));
+  return true;
 }
 
 void RuleManager::work() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    const TimestampMs now = now_ms();
-    const DurationMs wait = agenda_.empty() ? kLongestWait : agenda_.begin()->first - now;
-    if (wait > 0) {
+    const Clock::time_point due = agenda_.empty() ? Clock::time_point::max() : agenda_.begin()->first;
+    if (due > Clock::now()) {
       ++waiting_;
-      changed_.wait_for(lock, std::chrono::milliseconds(std::min(wait, kLongestWait)));
+      if (agenda_.empty()) {
+        agenda_changed_.wait(lock);
+      } else {
+        agenda_changed_.wait_until(lock, due);
+      }
       --waiting_;
       continue;
     }
-    auto due = agenda_.extract(agenda_.begin());
-    const ScheduledPtr scheduled = std::move(due.mapped());
-    const TimestampMs time = due.key();
-    if (waiting_ == 0 && threads_.size() < max_threads_ && !agenda_.empty()) start_thread();
+    const ScheduledPtr scheduled = std::move(agenda_.extract(agenda_.begin()).mapped());
+    if (scheduled->stale_at == kMinTimestamp) {
+      const SlotNow now = slot_now(scheduled->slot, scheduled->group->interval(), options_.now());
+      scheduled->slot = now.slot;
+      scheduled->group->count_missed(now.missed);
+      if (now.wait > 0) {
+        schedule(scheduled);
+        continue;
+      }
+    }
+    // Somebody must watch over the rest, whose next may be due before the thread that waits would look.
+    if (!agenda_.empty()) {
+      if (waiting_ > 0) {
+        agenda_changed_.notify_one();
+      } else if (threads_.size() < max_threads_) {
+        start_thread();
+      }
+    }
     scheduled->running = true;
     lock.unlock();
-    run(*scheduled, time);
+    run(*scheduled);
     lock.lock();
     scheduled->running = false;
     if (scheduled->removed) {
-      changed_.notify_all();
+      finished_.notify_all();
     } else {
-      schedule_next(scheduled, time);
+      scheduled->slot += scheduled->group->interval();
+      schedule(scheduled);
     }
   }
 }
 
-void RuleManager::run(Scheduled& scheduled, TimestampMs time) {
+void RuleManager::run(Scheduled& scheduled) {
   RuleGroup& group = *scheduled.group;
   if (scheduled.stale_at != kMinTimestamp) {
     group.mark_all_stale(scheduled.stale_at);
     return;
   }
-  group.evaluate(time);
+  group.evaluate(scheduled.slot);
   // The first evaluation may have come before there was data.
-  if (++scheduled.evaluations >= 2 && group.needs_restore()) group.restore(now_ms());
+  if (++scheduled.evaluations >= 2 && group.needs_restore()) group.restore(options_.now());
 }
 
-void RuleManager::schedule_next(const ScheduledPtr& scheduled, TimestampMs time) {
-  RuleGroup& group = *scheduled->group;
-  const DurationMs interval = group.interval();
-  const TimestampMs now = now_ms();
-  TimestampMs next = time + interval;
-  if (now >= next + interval) {
-    const auto missed = (now - next) / interval;
-    group.count_missed(static_cast<std::uint64_t>(missed));
-    next += missed * interval;
-  } else if (next > now + interval) {  // the clock was set back
-    next = group.slot_before(now) + interval;
-  }
-  agenda_.emplace(next, scheduled);
+/// Puts a group that isn't running on the agenda, for its slot. REQUIRES: the lock.
+void RuleManager::schedule(const ScheduledPtr& scheduled) {
+  const RuleGroup& group = *scheduled->group;
+  const TimestampMs now = options_.now();
+  if (scheduled->slot == kMinTimestamp) scheduled->slot = group.slot_before(now) + group.interval();
+  // Never longer than an interval, whatever the clock says.
+  const DurationMs wait = std::clamp<DurationMs>(scheduled->slot - now, 0, group.interval());
+  agenda_.emplace(Clock::now() + std::chrono::milliseconds(wait), scheduled);
 }
 
 void RuleManager::stop() {
@@ -162,7 +205,8 @@ void RuleManager::stop() {
     for (const ScheduledPtr& each : groups_) each->group->cancel();
     threads = std::move(threads_);
     threads_.clear();
-    changed_.notify_all();
+    agenda_changed_.notify_all();
+    finished_.notify_all();
   }
   for (std::thread& thread : threads) thread.join();
 }

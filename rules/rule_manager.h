@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <map>
 #include <memory>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "config/config.h"
+#include "model/duration.h"
 #include "query/engine.h"
 #include "query/thread_budget.h"
 #include "rules/alert.h"
@@ -22,6 +24,7 @@ struct RuleManagerOptions {
   DurationMs grace_period = 600'000;
   DurationMs outage_tolerance = 3'600'000;
   unsigned max_concurrent_evals = 4;  ///< never more than there are cores
+  TimestampMs (*now)() = now_ms;      ///< the system's clock, which may jump
 };
 
 /// Evaluates the groups of `rule_files` when they are due. Its threads exist only while there are groups.
@@ -41,12 +44,15 @@ class RuleManager {
   /// Ends all evaluation. No stale markers are written, as the rules go on after a restart.
   void stop();
 
-  /// By file, then name.
+  /// By file, then name. During `apply` those of before, whole, then those of after.
   std::vector<std::shared_ptr<RuleGroup>> groups() const;
 
  private:
+  using Clock = std::chrono::steady_clock;
+
   struct Scheduled {
     std::shared_ptr<RuleGroup> group;
+    TimestampMs slot = kMinTimestamp;  ///< the time of its next evaluation, once it is on the agenda
     int evaluations = 0;
     bool running = false;
     bool removed = false;
@@ -54,11 +60,13 @@ class RuleManager {
   };
   using ScheduledPtr = std::shared_ptr<Scheduled>;
 
-  void retire(const ScheduledPtr& old, std::unique_lock<std::mutex>& lock, bool replaced);
+  bool retire(const std::vector<ScheduledPtr>& old);
+  ScheduledPtr replacement(RuleGroupConfig config, const Scheduled* before,
+                           std::shared_ptr<const RuleSurroundings> surroundings);
   void work();
-  void run(Scheduled& scheduled, TimestampMs time);
-  void schedule_next(const ScheduledPtr& scheduled, TimestampMs time);
-  void start_thread();
+  void run(Scheduled& scheduled);
+  void schedule(const ScheduledPtr& scheduled);
+  bool start_thread();
 
   const Engine& engine_;
   MetricsRegistry& metrics_;
@@ -69,10 +77,11 @@ class RuleManager {
   bool applied_ = false;
 
   mutable std::mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable agenda_changed_;
+  std::condition_variable finished_;  ///< a removed group isn't running any more
   bool stopping_ = false;
-  std::vector<ScheduledPtr> groups_;                 ///< by file, then name
-  std::multimap<TimestampMs, ScheduledPtr> agenda_;  ///< those not running, by when they are due
+  std::vector<ScheduledPtr> groups_;                       ///< by file, then name
+  std::multimap<Clock::time_point, ScheduledPtr> agenda_;  ///< those not running, by when they are due
   unsigned waiting_ = 0;
   std::vector<std::thread> threads_;
 };

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <pthread.h>
+
 #include <map>
 
 #include "rules/alerting_rule.h"
@@ -230,6 +232,43 @@ TEST_F(RuleGroupTest, AChangedGroupTakesOverAlertsAndSeries) {
   after->evaluate(2 * kMinute);
   EXPECT_THAT(ask("old", 2 * kMinute), IsEmpty());
   EXPECT_THAT(ask("ALERTS", 2 * kMinute), SizeIs(1));
+}
+
+TEST_F(RuleGroupTest, AClockSetBackHoldsNothingUp) {
+  constexpr TimestampMs kHour = 60 * kMinute;
+  const auto rules = group("  - {alert: A, expr: 'up == 0', for: 2m}\n  - {alert: B, expr: 'up == 0'}\n");
+  const Labels up = {{"__name__", "up"}};
+  for (TimestampMs minute = 1; minute < 10; ++minute) add(up, minute * kMinute, 0);
+  add(up, 3 * kHour, 0);
+  rules->evaluate(3 * kHour);
+  EXPECT_THAT(collector_.sent, SizeIs(1));
+  collector_.sent.clear();
+  for (TimestampMs minute = 1; minute < 4; ++minute) rules->evaluate(minute * kMinute);
+  EXPECT_EQ(alerting(*rules).state(), AlertState::firing);
+  // A fires; B is told of again.
+  EXPECT_GE(collector_.sent.size(), 2u);
+  for (const AlertNotice& notice : collector_.sent) EXPECT_LE(notice.starts_at, 4 * kMinute);
+}
+
+TEST_F(RuleGroupTest, EvaluatesWhereNoThreadCanBeStarted) {
+  std::string text;
+  for (int i = 0; i < 300; ++i) text += "  - {record: r" + std::to_string(i) + ", expr: 'vector(1)'}\n";
+  ThreadBudget helpers(1);
+  context_.helpers = &helpers;
+  const auto rules = group(text);
+  rules->evaluate(kMinute);
+  pthread_attr_t before;
+  pthread_attr_t impossible;
+  ASSERT_EQ(pthread_getattr_default_np(&before), 0);
+  ASSERT_EQ(pthread_attr_init(&impossible), 0);
+  ASSERT_EQ(pthread_attr_setstacksize(&impossible, std::size_t{1} << 46), 0);
+  ASSERT_EQ(pthread_setattr_default_np(&impossible), 0);
+  rules->evaluate(2 * kMinute);
+  pthread_setattr_default_np(&before);
+  pthread_attr_destroy(&before);
+  pthread_attr_destroy(&impossible);
+  EXPECT_THAT(ask("count({__name__=~\"r.+\"})", 2 * kMinute), ElementsAre(Pair("{}", 300)));
+  EXPECT_TRUE(helpers.take());
 }
 
 TEST_F(RuleGroupTest, EvaluationsHaveAnOffsetOfTheirOwn) {
