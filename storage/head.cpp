@@ -209,6 +209,11 @@ std::vector<Head::Member> Head::members(std::uint32_t metric) const {
   return found == members_.end() ? std::vector<Member>() : found->second.all();
 }
 
+std::vector<Head::Member> Head::members(std::uint32_t metric, std::span<const std::uint32_t> ordinals) const {
+  auto found = members_.find(metric);
+  return found == members_.end() ? std::vector<Member>() : found->second.of(ordinals);
+}
+
 std::uint64_t Head::bytes() const {
   constexpr std::size_t kMapNode = 64;
   return blocks_.size() * kBlock * sizeof(HeadSeries) + table_.size() * sizeof(Slot) + series_ * sizeof(Member) +

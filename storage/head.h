@@ -108,6 +108,8 @@ class Head {
 
   /// A metric's series, by ordinal.
   std::vector<Member> members(std::uint32_t metric) const;
+  /// Those of some of its series, which ascend.
+  std::vector<Member> members(std::uint32_t metric, std::span<const std::uint32_t> ordinals) const;
   const std::unordered_map<std::uint32_t, MemberList>& metrics() const { return members_; }
   /// Slots that may hold series; those with id 0 don't.
   Slot slots() const { return slots_; }

@@ -10,6 +10,8 @@ using Members = std::vector<MemberList::Member>;
 /// Of the short list: moving it costs no more than merging it costs now and then.
 constexpr std::size_t kMinRecent = 64;
 constexpr std::size_t kMaxRecent = 4096;
+/// Steps of a walk over all that cost as much as looking up one.
+constexpr std::size_t kStepsOfSearch = 32;
 
 template <class List>
 auto place(List& members, std::uint32_t ordinal) {
@@ -73,6 +75,24 @@ std::vector<MemberList::Member> MemberList::all() const {
     members.push_back(member);
   }
   members.insert(members.end(), late, recent_.end());
+  return members;
+}
+
+std::vector<MemberList::Member> MemberList::of(std::span<const std::uint32_t> ordinals) const {
+  Members members;
+  members.reserve(std::min(ordinals.size(), sorted_.size() + recent_.size()));
+  if (ordinals.size() > (sorted_.size() + recent_.size()) / kStepsOfSearch) {
+    auto wanted = ordinals.begin();
+    for (const Member& member : all()) {
+      while (wanted != ordinals.end() && *wanted < member.ordinal) ++wanted;
+      if (wanted != ordinals.end() && *wanted == member.ordinal) members.push_back(member);
+    }
+    return members;
+  }
+  for (const std::uint32_t ordinal : ordinals) {
+    const std::uint32_t slot = find(ordinal);
+    if (slot != kNoSlot) members.push_back({ordinal, slot});
+  }
   return members;
 }
 

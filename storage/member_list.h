@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace pipit {
@@ -32,6 +33,8 @@ class MemberList {
   bool empty() const { return sorted_.size() == holes_ && recent_.empty(); }
   /// By ordinal.
   std::vector<Member> all() const;
+  /// Those of these series, which ascend, that are there, by ordinal. A few are looked up without a walk over all.
+  std::vector<Member> of(std::span<const std::uint32_t> ordinals) const;
 
  private:
   std::vector<Member> sorted_;  // by ordinal; a hole's slot is kNoSlot

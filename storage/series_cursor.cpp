@@ -33,10 +33,12 @@ Status SeriesWalk::next_metric() {
   exhausted_ = false;
   ordinal_ = 0;
   member_ = 0;
-  members_ = core_.head_members(metric().metric);
+  members_ = metric().all_but ? core_.head_members(metric().metric)
+                              : core_.head_members(metric().metric, metric().ordinals);
   departures_ = core_.departures();
   next_id_ = make_series_id(metric().metric, 0);
-  if (!metric().all_but && metric().ordinals.size() <= kFewSeries) return {};
+  const bool all_in_head = !metric().all_but && members_.size() == metric().ordinals.size();
+  if (all_in_head || (!metric().all_but && metric().ordinals.size() <= kFewSeries)) return {};
   const auto [from, to] = core_.stored_range(min_time_, max_time_);
   const WindowRange windows = windows_of(from, to);
   if (windows.count() <= kMaxWindows) return narrow_to_active(windows);

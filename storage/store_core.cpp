@@ -319,6 +319,12 @@ std::vector<Head::Member> StoreCore::head_members(std::uint32_t metric) const {
   return head_.members(metric);
 }
 
+std::vector<Head::Member> StoreCore::head_members(std::uint32_t metric,
+                                                  std::span<const std::uint32_t> ordinals) const {
+  std::lock_guard head_lock(head_mutex_);
+  return head_.members(metric, ordinals);
+}
+
 std::vector<std::uint32_t> StoreCore::head_metrics() const {
   std::vector<std::uint32_t> metrics;
   {

@@ -97,6 +97,8 @@ class StoreCore {
   TimestampMs visible_from(TimestampMs min_time) const;
   /// The metric's series in the head, by ordinal.
   std::vector<Head::Member> head_members(std::uint32_t metric) const;
+  /// Those of some of its series, which ascend.
+  std::vector<Head::Member> head_members(std::uint32_t metric, std::span<const std::uint32_t> ordinals) const;
   /// Metrics with series in the head, ascending.
   std::vector<std::uint32_t> head_metrics() const;
   /// `slot` is where the series was seen, or kNoSlot.

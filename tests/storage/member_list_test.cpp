@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
+#include <numeric>
 #include <random>
 
 namespace pipit {
@@ -39,6 +41,28 @@ TEST(MemberListTest, IsAMapFromOrdinalsToSlots) {
 }
 
 /// Each insertion or removal that moved all others would take half a minute here.
+TEST(MemberListTest, FindsSomeOfMany) {
+  MemberList members;
+  for (std::uint32_t ordinal = 0; ordinal < 10'000; ++ordinal) {
+    if (ordinal != 500) members.insert(ordinal * 3, ordinal);
+  }
+  members.insert(1500, 500);  // late
+  members.remove(3000);
+  const auto slots = [&](const std::vector<std::uint32_t>& ordinals) {
+    std::vector<std::uint32_t> slots;
+    for (const MemberList::Member& member : members.of(ordinals)) {
+      EXPECT_TRUE(std::ranges::binary_search(ordinals, member.ordinal));
+      slots.push_back(member.slot);
+    }
+    return slots;
+  };
+  EXPECT_EQ(slots({}), std::vector<std::uint32_t>());
+  EXPECT_EQ(slots({0, 1, 1500, 3000, 29'997, 50'000}), (std::vector<std::uint32_t>{0, 500, 9999}));
+  std::vector<std::uint32_t> all(30'000);
+  std::iota(all.begin(), all.end(), 0);
+  EXPECT_EQ(slots(all).size(), 9999u);
+}
+
 TEST(MemberListTest, ReverseOrderIsNotQuadratic) {
   constexpr std::uint32_t kCount = 200'000;
   MemberList members;
