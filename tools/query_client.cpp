@@ -275,6 +275,19 @@ Result<ServerReply> send_get(const std::string& url, const std::string& path, Du
   return send(url, ServerAccess(), std::move(request), timeout);
 }
 
+Result<ServerReply> send_json(const std::string& url, const ServerAccess& access, const std::string& method,
+                              const ApiRequest& request, const std::string& json, DurationMs timeout) {
+  httplib::Request http;
+  http.method = method;
+  http.path = request.path;
+  if (!request.fields.empty()) http.path += '?' + form(request);
+  if (!json.empty()) {
+    http.headers = {{"Content-Type", "application/json"}};
+    http.body = json;
+  }
+  return send(url, access, std::move(http), timeout);
+}
+
 void interrupt_request() { interrupted = true; }
 
 bool take_interrupt() { return interrupted.exchange(false); }

@@ -33,6 +33,10 @@ Result<ServerReply> send_request(const QueryOptions& options, const ApiRequest& 
 /// Gets `path`, which follows the URL's prefix, in the same way.
 Result<ServerReply> send_get(const std::string& url, const std::string& path, DurationMs timeout);
 
+/// Asks a path that takes JSON, or nothing if `json` is empty, in the same way. `fields` go into the URL.
+Result<ServerReply> send_json(const std::string& url, const ServerAccess& access, const std::string& method,
+                              const ApiRequest& request, const std::string& json, DurationMs timeout);
+
 /// Ends the running request; from a signal handler too. take_interrupt() tells whether that was called since.
 void interrupt_request();
 bool take_interrupt();

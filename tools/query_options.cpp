@@ -73,19 +73,6 @@ void add_times(CLI::App& app, const KindName* named, TimeArguments& times) {
     app.add_option("--step", times.step, "Distance of the points of a range (default: a 250th of it, at least 1s)");
 }
 
-void add_access(CLI::App& app, ServerAccess& access) {
-  app.add_option("--user", access.user, "NAME:PASSWORD, or NAME with --password-file")->option_text("NAME[:PASSWORD]");
-  app.add_option("--password-file", access.password_file, "A file with the password")->option_text("FILE");
-  app.add_option("--bearer-token-file", access.bearer_token_file, "A file with a token")
-      ->option_text("FILE")
-      ->excludes("--user");
-  app.add_option("--ca-file", access.ca_file, "Authorities that the server's certificate is checked with")
-      ->option_text("PEM");
-  auto* cert = app.add_option("--cert-file", access.cert_file, "The client's certificate")->option_text("PEM");
-  app.add_option("--key-file", access.key_file, "The client's key")->option_text("PEM")->needs(cert);
-  app.add_flag("--insecure", access.insecure, "Take any certificate of the server");
-}
-
 void add_options(CLI::App& app, const KindName* named, Typed& typed, QueryOptions& options) {
   const QueryKind kind = named ? named->kind : QueryKind::instant;
   const bool evaluates = kind == QueryKind::instant || kind == QueryKind::range;
@@ -121,7 +108,7 @@ void add_options(CLI::App& app, const KindName* named, Typed& typed, QueryOption
       ->capture_default_str();
   if (evaluates)
     app.add_flag("--explain", options.explain, "Run it and show its plan: series, samples and time of each node");
-  add_access(app, options.access);
+  add_access_options(app, options.access);
 }
 
 /// Takes the URL and the expression from the words.
@@ -162,6 +149,19 @@ Status resolve(const Typed& typed, const KindName* named, QueryOptions& options)
 }
 
 }  // namespace
+
+void add_access_options(CLI::App& app, ServerAccess& access) {
+  app.add_option("--user", access.user, "NAME:PASSWORD, or NAME with --password-file")->option_text("NAME[:PASSWORD]");
+  app.add_option("--password-file", access.password_file, "A file with the password")->option_text("FILE");
+  app.add_option("--bearer-token-file", access.bearer_token_file, "A file with a token")
+      ->option_text("FILE")
+      ->excludes("--user");
+  app.add_option("--ca-file", access.ca_file, "Authorities that the server's certificate is checked with")
+      ->option_text("PEM");
+  auto* cert = app.add_option("--cert-file", access.cert_file, "The client's certificate")->option_text("PEM");
+  app.add_option("--key-file", access.key_file, "The client's key")->option_text("PEM")->needs(cert);
+  app.add_flag("--insecure", access.insecure, "Take any certificate of the server");
+}
 
 std::variant<QueryOptions, int> parse_query_options(int argc, char** argv) {
   QueryOptions options;

@@ -9,6 +9,10 @@
 #include "model/result.h"
 #include "model/sample.h"
 
+namespace CLI {
+class App;
+}
+
 namespace pipit {
 
 enum class QueryOutput { table, json, csv, graph };
@@ -66,6 +70,9 @@ Status resolve_span(const TimeArguments& arguments, bool needs_span, TimestampMs
 
 /// The step of a range query that names none: 250 points, at least a second and whole seconds.
 DurationMs default_step(DurationMs range);
+
+/// Adds the options behind `access` to a command.
+void add_access_options(CLI::App& app, ServerAccess& access);
 
 /// The options, or the exit code with which the program ends at once (after help, or after a message about wrong
 /// usage).
