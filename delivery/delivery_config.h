@@ -2,10 +2,12 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "config/config.h"
+#include "delivery/matcher_syntax.h"
 #include "delivery/receiver_config.h"
 #include "delivery/time_interval.h"
 #include "model/labels.h"
@@ -51,11 +53,8 @@ struct DeliveryConfig {
 
 /// Reads Alertmanager's configuration and checks all of it, its templates too. Errors: `FILE:LINE:COLUMN: what`.
 Result<DeliveryConfig> load_delivery_config(const std::string& path);
-
-/// One matcher as routes, silences and amtool write it: `severity=~"page|ticket"`. Errors: bad_data.
-Result<Matcher> parse_alert_matcher(std::string_view text);
-/// Several: `{a="b", c!~"d"}`, or the same without braces.
-Result<std::vector<Matcher>> parse_alert_matchers(std::string_view text);
+/// The same from memory, with no template looked at; `name` stands for the file in messages.
+Result<DeliveryConfig> parse_delivery_config(std::string_view text, const std::string& name);
 
 /// The routes that an alert takes, in order; the root when no other.
 std::vector<const RouteConfig*> matching_routes(const RouteConfig& root, const Labels& labels);
