@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 #include <future>
 #include <map>
+#include <system_error>
 #include <thread>
 
 #include "model/relabel.h"
@@ -261,7 +262,11 @@ void AlertSender::apply(const AlertingConfig& config, const Labels& external_lab
     if (config.alertmanagers.empty()) {
       ended = std::move(running_);
     } else if (!running_) {
-      running_ = std::make_shared<Running>(metrics_, options_);
+      try {
+        running_ = std::make_shared<Running>(metrics_, options_);
+      } catch (const std::system_error& e) {
+        log_error("No alert is sent: no thread can be started for it", {{"err", e.what()}});
+      }
     }
     running = running_;
   }

@@ -28,8 +28,6 @@ std::string describe_failure(const FetchResult& result) {
   return text;
 }
 
-Labels of(const std::string& url) { return {{"alertmanager", url}}; }
-
 }  // namespace
 
 std::string alerts_body(const std::vector<std::shared_ptr<const AlertNotice>>& notices) {
@@ -54,16 +52,28 @@ AlertmanagerQueue::AlertmanagerQueue(boost::asio::io_context& io, HttpClient& cl
       settings_(std::move(settings)),
       fetcher_(client.fetcher()),
       timer_(io),
-      sent_(metrics.counter("prometheus_notifications_sent_total", "Alerts that were sent.", of(url()))),
-      errors_(metrics.counter("prometheus_notifications_errors_total",
-                              "Alerts whose sending failed; they are sent again unless the receiver refused them.",
-                              of(url()))),
-      dropped_(metrics.counter("prometheus_notifications_dropped_total",
-                               "Alerts that were given up, as the queue was full or the receiver refused them.",
-                               of(url()))),
-      length_(metrics.gauge("prometheus_notifications_queue_length", "Alerts that wait.", of(url()))),
+      metrics_(metrics),
       latency_(metrics.histogram("prometheus_notifications_latency_seconds", "How long requests to Alertmanagers took.",
-                                 {0.01, 0.1, 1, 10}, of(url()))) {}
+                                 {0.01, 0.1, 1, 10})) {
+  register_metrics();
+}
+
+AlertmanagerQueue::~AlertmanagerQueue() { metrics_.remove_callbacks(this); }
+
+/// Discovery may find ever new Alertmanagers: what is shown of one goes with it.
+void AlertmanagerQueue::register_metrics() {
+  const auto add = [this](MetricType type, const char* name, const char* help,
+                          const std::atomic<std::uint64_t>& value) {
+    metrics_.callback(this, type, name, help, [&value] { return static_cast<double>(value); },
+                      {{"alertmanager", url()}});
+  };
+  add(MetricType::counter, "prometheus_notifications_sent_total", "Alerts that were sent.", sent_);
+  add(MetricType::counter, "prometheus_notifications_errors_total",
+      "Alerts whose sending failed; they are sent again unless the receiver refused them.", errors_);
+  add(MetricType::counter, "prometheus_notifications_dropped_total",
+      "Alerts that were given up, as the queue was full or the receiver refused them.", dropped_);
+  add(MetricType::gauge, "prometheus_notifications_queue_length", "Alerts that wait.", length_);
+}
 
 void AlertmanagerQueue::add(const Notices& notices) {
   const std::lock_guard lock(mutex_);
@@ -79,9 +89,9 @@ void AlertmanagerQueue::add(const Notices& notices) {
   while (waiting_.size() > settings_.capacity) {
     numbers_.erase(waiting_.begin()->second->labels);
     waiting_.erase(waiting_.begin());
-    dropped_.add();
+    ++dropped_;
   }
-  length_.set(static_cast<double>(waiting_.size()));
+  length_ = waiting_.size();
 }
 
 AlertmanagerQueue::Notices AlertmanagerQueue::take_batch() {
@@ -96,7 +106,7 @@ AlertmanagerQueue::Notices AlertmanagerQueue::take_batch() {
     batch.push_back(std::move(waiting_.begin()->second));
     waiting_.erase(waiting_.begin());
   }
-  length_.set(static_cast<double>(waiting_.size()));
+  length_ = waiting_.size();
   return batch;
 }
 
@@ -123,17 +133,17 @@ void AlertmanagerQueue::send() {
 void AlertmanagerQueue::answered(FetchResult result) {
   busy_ = false;
   latency_.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count());
-  const auto count = static_cast<double>(batch_.size());
+  const std::size_t count = batch_.size();
   const bool done = result.http_status / 100 == 2;
   const bool refused = is_final(result.http_status);
   const std::string why = done ? "" : describe_failure(result);
   client_.pages().give(std::move(result.body));
   if (done) {
-    sent_.add(count);
+    sent_ += count;
     if (std::exchange(complaining_, false)) log_info("Alerts are delivered again", {{"alertmanager", url()}});
   } else {
-    errors_.add(count);
-    if (refused) dropped_.add(count);
+    errors_ += count;
+    if (refused) dropped_ += count;
     if (!std::exchange(complaining_, true)) {
       log_error(refused ? "An Alertmanager refuses alerts" : "Alerts can't be delivered and are tried again",
                 {{"alertmanager", url()}, {"alerts", batch_.size()}, {"err", why}});
@@ -171,7 +181,7 @@ void AlertmanagerQueue::stop() {
   flushed_ = nullptr;
   timer_.cancel();
   fetcher_->cancel();
-  length_.set(0);
+  length_ = 0;
 }
 
 }  // namespace pipit

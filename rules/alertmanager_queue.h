@@ -1,9 +1,9 @@
 #pragma once
 
+#include <atomic>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstddef>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -29,7 +29,9 @@ class AlertmanagerQueue : public std::enable_shared_from_this<AlertmanagerQueue>
     std::size_t capacity = 10'000;
     std::size_t batch_size = 256;
   };
+  /// All must outlive the queue, and `io` run no more when it goes.
   AlertmanagerQueue(boost::asio::io_context& io, HttpClient& client, MetricsRegistry& metrics, Settings settings);
+  ~AlertmanagerQueue();
 
   /// Puts alerts into the queue, each in place of what was to be told of it. When the queue is full the oldest go.
   void add(const std::vector<std::shared_ptr<const AlertNotice>>& notices);
@@ -43,6 +45,7 @@ class AlertmanagerQueue : public std::enable_shared_from_this<AlertmanagerQueue>
  private:
   using Notices = std::vector<std::shared_ptr<const AlertNotice>>;
 
+  void register_metrics();
   Notices take_batch();
   void send();
   void answered(FetchResult result);
@@ -52,10 +55,11 @@ class AlertmanagerQueue : public std::enable_shared_from_this<AlertmanagerQueue>
   const Settings settings_;
   std::shared_ptr<HttpFetcher> fetcher_;
   boost::asio::steady_timer timer_;
-  Counter& sent_;
-  Counter& errors_;
-  Counter& dropped_;
-  Gauge& length_;
+  MetricsRegistry& metrics_;
+  std::atomic<std::uint64_t> sent_{0};
+  std::atomic<std::uint64_t> errors_{0};
+  std::atomic<std::uint64_t> dropped_{0};
+  std::atomic<std::uint64_t> length_{0};
   Histogram& latency_;
 
   std::mutex mutex_;
