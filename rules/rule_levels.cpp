@@ -39,6 +39,52 @@ bool collect_read_metrics(const RuleConfig& config, std::vector<std::string>& na
   return expr.ok() && collect_read_metrics(**expr, names);
 }
 
+/// Who writes a metric so far. Rules whose series differ in a label that each of them sets can't meet in a series, and
+/// thousands may record one metric so.
+class Writers {
+ public:
+  /// The lowest level above all that may write a series of the rule.
+  std::size_t above(const RuleConfig& config) const {
+    const std::string names = label_names(config);
+    std::size_t level = names == names_ ? others_ : std::max(first_, others_);
+    const auto same = by_labels_.find(labels_of(config));
+    if (same != by_labels_.end()) level = std::max(level, same->second);
+    return level;
+  }
+  void add(const RuleConfig& config, std::size_t above) {
+    const std::string names = label_names(config);
+    if (by_labels_.empty()) names_ = names;
+    std::size_t& level = names == names_ ? first_ : others_;
+    level = std::max(level, above);
+    std::size_t& same = by_labels_[labels_of(config)];
+    same = std::max(same, above);
+    // Of those with other names it isn't known which can meet: they are all one after another.
+  }
+
+ private:
+  /// A template may come to anything.
+  static bool is_fixed(const Label& label) { return label.value.find("{{") == std::string::npos; }
+  static std::string label_names(const RuleConfig& config) {
+    std::string names;
+    for (const Label& label : config.labels) {
+      if (is_fixed(label)) names += label.name + '\xff';
+    }
+    return names;
+  }
+  static std::string labels_of(const RuleConfig& config) {
+    std::string labels;
+    for (const Label& label : config.labels) {
+      if (is_fixed(label)) labels += label.name + '\xff' + label.value + '\xff';
+    }
+    return labels;
+  }
+
+  std::string names_;       ///< of the first rule's labels
+  std::size_t first_ = 0;   ///< above those with these names
+  std::size_t others_ = 0;  ///< above the others
+  std::unordered_map<std::string, std::size_t> by_labels_;
+};
+
 }  // namespace
 
 std::vector<std::vector<std::uint32_t>> rule_levels(const std::vector<std::unique_ptr<Rule>>& rules) {
@@ -47,6 +93,7 @@ std::vector<std::vector<std::uint32_t>> rule_levels(const std::vector<std::uniqu
     std::size_t above_readers = 0;
   };
   std::unordered_map<std::string, Use> metrics;
+  std::unordered_map<std::string, Writers> writers;  // by the metric or, behind an "a", the alert
   std::vector<std::vector<std::uint32_t>> levels;
   std::size_t floor = 0;  ///< above the last rule that may read anything
   for (std::uint32_t i = 0; i < rules.size(); ++i) {
@@ -58,6 +105,10 @@ std::vector<std::vector<std::uint32_t>> rule_levels(const std::vector<std::uniqu
       for (const std::string& name : reads) level = std::max(level, metrics[name].above_writers);
       for (const std::string& name : writes) level = std::max(level, metrics[name].above_readers);
     }
+    const RuleConfig& config = rules[i]->config();
+    Writers& same = writers[(config.alerting ? "a" : "r") + config.name];
+    if (named) level = std::max(level, same.above(config));
+    same.add(config, level + 1);
     if (levels.size() <= level) levels.resize(level + 1);
     levels[level].push_back(i);
     for (const std::string& name : reads)

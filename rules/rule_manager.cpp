@@ -13,6 +13,9 @@
 namespace pipit {
 namespace {
 
+/// A year; intervals may be longer than the clock's nanoseconds can count.
+constexpr DurationMs kLongestWait = DurationMs{365} * 24 * 3600 * 1000;
+
 std::string without_slash(std::string url) {
   while (url.ends_with('/')) url.pop_back();
   return url;
@@ -82,7 +85,8 @@ void RuleManager::apply(std::vector<RuleGroupConfig> configs, const Config& conf
     for (const auto& [key, gone] : old) {
       // Meanwhile a group of another name may go on with its series.
       gone->stale_at = options_.now();
-      agenda_.emplace(Clock::now() + std::chrono::milliseconds(2 * gone->group->interval()), gone);
+      const DurationMs wait = std::min(2 * gone->group->interval(), kLongestWait);
+      agenda_.emplace(Clock::now() + std::chrono::milliseconds(wait), gone);
     }
     groups_ = std::move(groups);
     if (threads_.empty() && !groups_.empty() && !start_thread()) {
@@ -193,7 +197,7 @@ void RuleManager::schedule(const ScheduledPtr& scheduled) {
   const TimestampMs now = options_.now();
   if (scheduled->slot == kMinTimestamp) scheduled->slot = group.slot_before(now) + group.interval();
   // Never longer than an interval, whatever the clock says.
-  const DurationMs wait = std::clamp<DurationMs>(scheduled->slot - now, 0, group.interval());
+  const DurationMs wait = std::clamp<DurationMs>(scheduled->slot - now, 0, std::min(group.interval(), kLongestWait));
   agenda_.emplace(Clock::now() + std::chrono::milliseconds(wait), scheduled);
 }
 
