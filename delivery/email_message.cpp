@@ -55,6 +55,15 @@ std::string_view next_entry(std::string_view& text) {
   return trimmed(entry);
 }
 
+/// A name without quotes has none of the characters that mean something in a list of addresses.
+bool is_name(std::string_view text) {
+  if (text.size() >= 2 && text.front() == '"' && text.back() == '"') return true;
+  return std::none_of(text.begin(), text.end(), [](unsigned char c) {
+    return c < ' ' || c == 0x7f ||
+           std::string_view("<>()[]@,;:\\\"").find(static_cast<char>(c)) != std::string_view::npos;
+  });
+}
+
 std::string unquoted(std::string_view name) {
   if (name.size() < 2 || name.front() != '"' || name.back() != '"') return std::string(name);
   std::string out;
@@ -210,7 +219,9 @@ Result<std::vector<MailAddress>> parse_addresses(std::string_view text) {
     if (entry.ends_with('>')) {
       const std::size_t open = entry.rfind('<');
       if (open == std::string_view::npos) return bad_data("an address has a \">\" without \"<\"");
-      each.name = unquoted(trimmed(entry.substr(0, open)));
+      const std::string_view name = trimmed(entry.substr(0, open));
+      if (!is_name(name)) return bad_data("the name before <" + one_line(entry.substr(open + 1)) + " needs quotes");
+      each.name = unquoted(name);
       address = trimmed(entry.substr(open + 1, entry.size() - open - 2));
     }
     if (!is_address(address)) {

@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "config/suggestion.h"
 #include "model/duration.h"
+#include "tools/check_alertmanager.h"
 #include "tools/check_discovery.h"
 #include "tools/check_metrics.h"
 #include "tools/check_rules.h"
@@ -20,6 +21,7 @@ constexpr int kWrongUsage = 2;
 
 constexpr const char* kUsage =
     "usage: pipit check config [OPTIONS] FILE...\n"
+    "       pipit check alertmanager FILE...      (pipit check alertmanager --help says more)\n"
     "       pipit check discovery FILE JOB        (pipit check discovery --help says more)\n"
     "       pipit check metrics [OPTIONS] < PAGE  (pipit check metrics --help says more)\n"
     "       pipit check rules [OPTIONS] FILE...   (pipit check rules --help says more)\n"
@@ -30,6 +32,8 @@ constexpr const char* kUsage =
     "  --syntax-only  does not look at the files that it names\n"
     "  --lint LIST    what else to look for: all, duplicate-rules (the default), too-long-scrape-interval or none\n"
     "  --lint-fatal   what is found so is an error\n"
+    "  --ignore-unknown-fields\n"
+    "                 lets unknown fields of rule files pass, though a server would not\n"
     "\n"
     "exit codes: 0 all load, 1 one is refused (its error is on standard error), 2 wrong usage, 3 --lint-fatal and\n"
     "something was found\n";
@@ -37,6 +41,7 @@ constexpr const char* kUsage =
 struct Options {
   LintOptions lint;
   bool syntax_only = false;
+  bool ignore_unknown_fields = false;  ///< of rule files
 };
 /// Samples are looked for no further back than that.
 constexpr DurationMs kLookback = DurationMs{5} * 60'000;
@@ -75,7 +80,8 @@ int check_file(const std::string& file, const Options& options) {
     std::fprintf(stderr, "%s: FAILED: %s\n", name.c_str(), config.error().message.c_str());
     return kRefused;
   }
-  NamedFileFaults named = options.syntax_only ? NamedFileFaults() : check_named_files(*config);
+  NamedFileFaults named =
+      options.syntax_only ? NamedFileFaults() : check_named_files(*config, options.ignore_unknown_fields);
   for (const std::string& error : named.errors) std::fprintf(stderr, "%s: FAILED: %s\n", name.c_str(), error.c_str());
   if (!named.errors.empty()) return kRefused;
   const std::vector<std::string> linted = lint(*config, named, options.lint);
@@ -106,7 +112,9 @@ int run_check(int argc, char** argv) {
   for (const std::string& word : words) {
     if (word != "--help" && word != "-h") continue;
     const bool discovery = words.front() == "discovery";
-    if (words.front() == "rules") {
+    if (words.front() == "alertmanager") {
+      std::fputs(kCheckAlertmanagerUsage, stdout);
+    } else if (words.front() == "rules") {
       std::fputs(kCheckRulesUsage, stdout);
     } else {
       std::fputs(words.front() == "metrics" ? kCheckMetricsUsage : discovery ? kCheckDiscoveryUsage : kUsage, stdout);
@@ -114,11 +122,12 @@ int run_check(int argc, char** argv) {
     return 0;
   }
   if (words.empty()) return wrong_usage("say what to check");
+  if (words.front() == "alertmanager") return check_alertmanager({words.begin() + 1, words.end()});
   if (words.front() == "discovery") return check_discovery({words.begin() + 1, words.end()});
   if (words.front() == "metrics") return check_metrics({words.begin() + 1, words.end()});
   if (words.front() == "rules") return check_rules({words.begin() + 1, words.end()});
   if (words.front() != "config") {
-    static constexpr std::string_view kChecks[] = {"config", "discovery", "metrics", "rules"};
+    static constexpr std::string_view kChecks[] = {"alertmanager", "config", "discovery", "metrics", "rules"};
     return wrong_usage("unknown check \"" + words.front() + "\"" + suggestion(words.front(), kChecks));
   }
   if (words.size() == 1) return wrong_usage("name a configuration file, or - for standard input");
@@ -135,8 +144,12 @@ int run_check(int argc, char** argv) {
       options.lint.fatal = word == "--lint-fatal";
     } else if (word == "--syntax-only") {
       options.syntax_only = true;
+    } else if (word == "--ignore-unknown-fields") {
+      options.ignore_unknown_fields = true;
     } else if (word.size() > 1 && word.front() == '-') {
-      return wrong_usage("unknown flag " + word);
+      static constexpr std::string_view kFlags[] = {"--lint", "--lint-fatal", "--syntax-only",
+                                                    "--ignore-unknown-fields"};
+      return wrong_usage("unknown flag " + word + suggestion(word, kFlags));
     } else {
       files.push_back(word);
     }

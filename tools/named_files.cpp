@@ -4,7 +4,6 @@
 #include "rules/rule_file.h"
 #include "scrape/secret_file.h"
 #include "scrape/target.h"
-#include "scrape/target.h"
 #include "scrape/tls.h"
 #include "tools/check_rules.h"
 
@@ -13,6 +12,8 @@ namespace {
 
 class Checker {
  public:
+  explicit Checker(bool ignore_unknown_rule_fields) : ignore_unknown_rule_fields_(ignore_unknown_rule_fields) {}
+
   void check(const Config& config) {
     legacy_names_ = config.legacy_names;
     for (const std::string& pattern : config.rule_files) check_rule_files(pattern);
@@ -54,7 +55,7 @@ class Checker {
     }
     for (const std::string& path : paths) {
       RuleFiles read;
-      load_rule_file(path, {.legacy_names = legacy_names_}, read);
+      load_rule_file(path, {.ignore_unknown_fields = ignore_unknown_rule_fields_, .legacy_names = legacy_names_}, read);
       faults.errors.insert(faults.errors.end(), read.faults.begin(), read.faults.end());
       faults.warnings.insert(faults.warnings.end(), read.warnings.begin(), read.warnings.end());
       const auto duplicates = read.ok() ? duplicate_rules(read.groups) : std::vector<std::string>();
@@ -99,13 +100,14 @@ class Checker {
   }
 
   std::string where_;
+  bool ignore_unknown_rule_fields_;
   bool legacy_names_ = false;
 };
 
 }  // namespace
 
-NamedFileFaults check_named_files(const Config& config) {
-  Checker checker;
+NamedFileFaults check_named_files(const Config& config, bool ignore_unknown_rule_fields) {
+  Checker checker(ignore_unknown_rule_fields);
   checker.check(config);
   return std::move(checker.faults);
 }

@@ -16,6 +16,6 @@ struct NamedFileFaults {
 
 /// Looks at rule files, secrets, certificates and lists of targets. A server starts in spite of these faults, but rules
 /// are missing, or targets are.
-NamedFileFaults check_named_files(const Config& config);
+NamedFileFaults check_named_files(const Config& config, bool ignore_unknown_rule_fields = false);
 
 }  // namespace pipit
