@@ -326,7 +326,8 @@ HttpResponse handle_alerts(const ServerContext& context) {
 }
 
 HttpResponse handle_alertmanagers(const ServerContext& context) {
-  const AlertSender::Urls urls = context.alerts == nullptr ? AlertSender::Urls() : context.alerts->urls();
+  AlertSender::Urls urls = context.alerts == nullptr ? AlertSender::Urls() : context.alerts->urls();
+  if (context.delivery != nullptr) urls.active.insert(urls.active.begin(), context.delivery_url + "/api/v2/alerts");
   std::string data = R"({"activeAlertmanagers":[)";
   const auto append = [&data](const std::vector<std::string>& list) {
     for (std::size_t i = 0; i < list.size(); ++i) {

@@ -6,6 +6,7 @@
 
 #include "api/admin_handlers.h"
 #include "api/api_answer.h"
+#include "api/delivery_handlers.h"
 #include "api/feature_handlers.h"
 #include "api/federation.h"
 #include "api/handler_metrics.h"
@@ -36,14 +37,28 @@ constexpr std::string_view kReplayPath = "/api/v1/status/walreplay";  // for who
 constexpr std::string_view kCrossSite = "Requests from other sites' pages are refused.\n";
 constexpr std::string_view kValuesSuffix = "/values";
 
-enum Methods : unsigned { kGet = 1, kPost = 2, kPut = 4 };
+enum Methods : unsigned { kGet = 1, kPost = 2, kPut = 4, kDelete = 8 };
 
 std::string allowed_methods(unsigned methods) {
   std::string text;
   if (methods & kGet) text += "GET, HEAD, ";
   if (methods & kPost) text += "POST, ";
   if (methods & kPut) text += "PUT, ";
+  if (methods & kDelete) text += "DELETE, ";
   return text + "OPTIONS";
+}
+
+/// The same as Alertmanager writes it.
+std::string allowed_delivery_methods(unsigned methods) {
+  if (methods & kDelete) return "DELETE,GET";
+  return methods & kPost ? "GET,POST" : "GET";
+}
+
+unsigned method_of(const HttpRequest& request) {
+  if (request.method == "GET" || request.method == "HEAD") return kGet;
+  if (request.method == "POST") return kPost;
+  if (request.method == "PUT") return kPut;
+  return request.method == "DELETE" ? unsigned{kDelete} : 0u;
 }
 
 HttpResponse redirect(std::string where) {
@@ -95,6 +110,7 @@ class Server::Impl {
   void add_status_routes();
   void add_lifecycle_routes();
   void add_admin_routes();
+  void add_delivery_routes();
   void add_page_routes();
   HttpServerOptions http_options() const;
 
@@ -147,6 +163,7 @@ Server::Impl::Impl(ServerOptions options, ServerContext context)
   add_status_routes();
   add_lifecycle_routes();
   add_admin_routes();
+  add_delivery_routes();
   add_page_routes();
 }
 
@@ -220,8 +237,9 @@ void Server::Impl::add_status_routes() {
     return handle_targets(context_, request, options_.external_url, http_.ports().at(0));
   });
   add("/api/v1/features", kGet, [this](const HttpRequest&) { return handle_features(options_); });
-  add("/api/v1/openapi.yaml", kGet, [this](const HttpRequest&) {
-    return handle_openapi(options_, options_.external_url.empty() ? prefix_ : external_path_);
+  add("/api/v1/openapi.yaml", kGet, [this](const HttpRequest& request) {
+    return handle_openapi(options_, options_.external_url.empty() ? prefix_ : external_path_,
+                          request.form.get("openapi_version"));
   });
   add("/api/v1/scrape_pools", kGet, [this](const HttpRequest&) { return handle_scrape_pools(context_); });
   add("/api/v1/status/buildinfo", kGet, [this](const HttpRequest&) { return handle_build_info(options_); });
@@ -283,6 +301,47 @@ void Server::Impl::add_admin_routes() {
   add_admin("snapshot", handle_snapshot);
 }
 
+void Server::Impl::add_delivery_routes() {
+  const std::string api(kDeliveryApi);
+  Delivery* delivery = context_.delivery;
+  const auto add_writable = [&](const std::string& path, unsigned writes, auto read, auto write,
+                                std::string_view name) {
+    const auto handle = [=](const HttpRequest& request) {
+      if (method_of(request) == kGet) return read(request);
+      if (is_cross_site(request)) return text_answer(403, std::string(kCrossSite));
+      return write(request);
+    };
+    add(path, kGet | writes, handle, name);
+  };
+  if (delivery != nullptr) {
+    add(api + "status", kGet,
+        [this, delivery](const HttpRequest&) { return handle_delivery_status(*delivery, options_.version); });
+    add(api + "receivers", kGet, [delivery](const HttpRequest&) { return handle_receivers(*delivery); });
+    add(api + "integrations", kGet, [delivery](const HttpRequest&) { return handle_integrations(*delivery); });
+    add(api + "alerts/groups", kGet,
+        [delivery](const HttpRequest& request) { return handle_alert_groups(*delivery, request); });
+    add_writable(
+        api + "alerts", kPost,
+        [delivery](const HttpRequest& request) { return handle_delivered_alerts(*delivery, request); },
+        [delivery](const HttpRequest& request) { return handle_post_alerts(*delivery, request); }, {});
+    add_writable(
+        api + "silences", kPost, [delivery](const HttpRequest& request) { return handle_silences(*delivery, request); },
+        [delivery](const HttpRequest& request) { return handle_post_silence(*delivery, request); }, {});
+    const auto id_of = [start = prefix_.size() + api.size() + 8](const HttpRequest& request) {
+      return std::string_view(request.path).substr(start);
+    };
+    add_writable(
+        api + "silence/*", kDelete,
+        [=](const HttpRequest& request) { return handle_silence(*delivery, id_of(request)); },
+        [=](const HttpRequest& request) { return handle_delete_silence(*delivery, id_of(request)); },
+        api + "silence/:id");
+  }
+  const auto unknown = [this](const HttpRequest& request) {
+    return context_.delivery == nullptr ? handle_no_delivery() : handle_unknown_delivery_path(request.path);
+  };
+  add(api + "*", kGet | kPost | kPut | kDelete, unknown);
+}
+
 void Server::Impl::add_page_routes() {
   std::string home = (options_.external_url.empty() ? prefix_ : external_path_) + "/graph";
   add("/", kGet, [home](const HttpRequest&) { return redirect(home); });
@@ -290,6 +349,7 @@ void Server::Impl::add_page_routes() {
   add("/graph", kGet, [this](const HttpRequest&) { return handle_page(options_, "graph.html"); });
   add("/targets", kGet, [this](const HttpRequest&) { return handle_page(options_, "targets.html"); });
   add("/alerts", kGet, [this](const HttpRequest&) { return handle_page(options_, "rules.html"); });
+  add("/delivery", kGet, [this](const HttpRequest&) { return handle_page(options_, "delivery.html"); });
   add("/rules", kGet, [this](const HttpRequest&) { return handle_page(options_, "rules.html"); });
   add(
       "/assets/*", kGet, [this](const HttpRequest& request) { return handle_asset(request.path); }, "/assets");
@@ -340,7 +400,8 @@ HttpResponse Server::Impl::route(const HttpRequest& request, HandlerMetrics*& me
   }
   path.remove_prefix(prefix_.size());
   if (path.empty()) path = "/";
-  bool is_api = path.starts_with(kApi);
+  const bool is_delivery = path.starts_with(kDeliveryApi);
+  const bool is_api = is_delivery || path.starts_with(kApi);
 
   const Route* found = find_route(path);
   HttpResponse response;
@@ -350,11 +411,9 @@ HttpResponse Server::Impl::route(const HttpRequest& request, HandlerMetrics*& me
     response = text_answer(404, "404 page not found\n");
   } else {
     metrics = found->metrics.get();
-    unsigned method = request.method == "GET" || request.method == "HEAD" ? unsigned{kGet}
-                      : request.method == "POST"                          ? unsigned{kPost}
-                      : request.method == "PUT"                           ? unsigned{kPut}
-                                                                          : 0u;
-    if ((found->methods & method) == 0) {
+    if ((found->methods & method_of(request)) == 0 && is_delivery) {
+      response = handle_wrong_delivery_method(request.method, allowed_delivery_methods(found->methods));
+    } else if ((found->methods & method_of(request)) == 0) {
       response = text_answer(405, "Method Not Allowed\n");
       response.headers.emplace_back("Allow", allowed_methods(found->methods));
     } else if (is_api && !ready_ && path != kReplayPath) {
@@ -404,6 +463,8 @@ RequestClass Server::Impl::classify(const RawRequest& request) const {
   if (!target.starts_with(prefix_)) return RequestClass::quick;
   target.remove_prefix(prefix_.size());
   if (target.starts_with(kWritePath)) return RequestClass::write;
+  // A silence is on the disk when it is answered.
+  if (target.starts_with(kDeliveryApi)) return request.method == "GET" ? RequestClass::query : RequestClass::write;
   for (std::string_view start : {"/api/v1/query", "/api/v1/read", "/api/v1/series", "/api/v1/label", "/api/v1/metadata",
                                  "/api/v1/search", "/api/v1/status/tsdb", "/api/v1/admin", "/federate"}) {
     if (target.starts_with(start)) return RequestClass::query;

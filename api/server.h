@@ -20,6 +20,7 @@
 namespace pipit {
 
 class AlertSender;
+class Delivery;
 class ExemplarStore;
 class RuleManager;
 class WebSecurity;
@@ -67,6 +68,8 @@ struct ServerContext {
   Appender* appender = nullptr;                         ///< what remote write stores into; may be null without it
   const RuleManager* rules = nullptr;                   ///< null: there are none
   const AlertSender* alerts = nullptr;                  ///< who is told of alerts; null: nobody
+  Delivery* delivery = nullptr;                         ///< what tells people itself; null: nothing does
+  std::string delivery_url{};                           ///< under which others reach it
 };
 
 /// The HTTP server: Prometheus's API under /api/v1, the plain pages, /metrics and /-/*.

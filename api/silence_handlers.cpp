@@ -165,7 +165,7 @@ class SilenceReader {
     const bool regex = item["isRegex"].get<bool>();
     const MatchType type =
         regex ? (equal ? MatchType::regex : MatchType::not_regex) : (equal ? MatchType::equal : MatchType::not_equal);
-    const std::string wrong = "silence invalid: invalid label matcher " + std::to_string(number) + ": ";
+    const std::string wrong = "invalid silence: invalid label matcher " + std::to_string(number) + ": ";
     std::string name = item["name"].get<std::string>();
     if (name.empty()) return refuse(message_answer(400, wrong + "invalid label name \"\""));
     std::string value = item["value"].get<std::string>();

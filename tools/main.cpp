@@ -20,6 +20,8 @@ struct Subcommand {
 constexpr Subcommand kSubcommands[] = {
     {"serve", pipit::run_serve, "run the server; what happens without a subcommand, with Prometheus's flags"},
     {"query", pipit::run_query, "ask a server a PromQL query: pipit query 'up'; a prompt without one"},
+    {"alert", pipit::run_alert, "list alerts, try whether a receiver can be told: pipit alert list"},
+    {"silence", pipit::run_silence, "add, list and expire silences: pipit silence add SiteDown --comment why"},
     {"check", pipit::run_check, "check files: pipit check config prometheus.yml"},
     {"tsdb", pipit::run_tsdb, "look into the data folder: pipit tsdb analyze"},
     {"test", pipit::run_test, "run test scripts: pipit test promql FILE..."},
@@ -41,7 +43,7 @@ const Subcommand* find_subcommand(std::string_view name) {
 }
 
 int unknown_subcommand(std::string_view name) {
-  static constexpr std::string_view kNames[] = {"serve", "query", "check", "tsdb", "test", "help"};
+  static constexpr std::string_view kNames[] = {"serve", "query", "alert", "silence", "check", "tsdb", "test", "help"};
   std::fprintf(stderr, "pipit: unknown subcommand \"%s\"%s\nTry pipit --help.\n", std::string(name).c_str(),
                pipit::suggestion(name, kNames).c_str());
   return kWrongUsage;

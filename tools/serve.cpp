@@ -13,6 +13,7 @@
 #include "api/listener.h"
 #include "api/server.h"
 #include "api/web_security.h"
+#include "delivery/delivery.h"
 #include "model/duration.h"
 #include "query/active_queries.h"
 #include "query/engine.h"
@@ -23,6 +24,7 @@
 #include "storage/store.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
+#include "tools/alert_fan_out.h"
 #include "tools/liveness.h"
 #include "tools/open_files.h"
 #include "tools/prometheus_data.h"
@@ -140,6 +142,26 @@ void run(const Signals& signals, ServedConfiguration& configuration) {
   }
 }
 
+/// Telling people, when it is asked for.
+struct OwnDelivery {
+  std::unique_ptr<Delivery> delivery;
+  std::unique_ptr<AlertFanOut> fan_out;
+
+  static Result<OwnDelivery> start(const ServeOptions& options, std::optional<DeliveryConfig> config, Store& store,
+                                   AlertSender& alerts, MetricsRegistry& metrics) {
+    OwnDelivery own;
+    if (!config) return own;
+    DeliveryOptions delivery = options.delivery;
+    delivery.external_url = shown_url(options.server);
+    while (delivery.external_url.ends_with('/')) delivery.external_url.pop_back();
+    own.delivery = std::make_unique<Delivery>(store, metrics, std::move(delivery));
+    own.fan_out = std::make_unique<AlertFanOut>(alerts, *own.delivery);
+    const Status applied = own.delivery->apply(std::move(*config));
+    if (!applied.ok()) return applied.error();
+    return own;
+  }
+};
+
 /// As the API shows them.
 std::vector<std::pair<std::string, std::string>> shown_flags(const ParsedFlags& flags) {
   auto shown = flags.all();
@@ -186,6 +208,12 @@ int serve(const ServeOptions& options, const ParsedFlags& flags, const Signals& 
   }
   auto groups = RuleManager::load(*config);
   if (!groups.ok()) return fail(groups.error().message);
+  std::optional<DeliveryConfig> delivery_config;
+  if (!options.alertmanager_config_file.empty()) {
+    auto loaded = load_logged_delivery_config(options.alertmanager_config_file);
+    if (!loaded.ok()) return fail(loaded.error().message);
+    delivery_config = std::move(*loaded);
+  }
   configuration.adopt(*config);
 
   // Before the store is opened, so that a second Pipit ends at once and touches nothing. Who connects meanwhile waits.
@@ -226,7 +254,16 @@ int serve(const ServeOptions& options, const ParsedFlags& flags, const Signals& 
   RuleManagerOptions rule_options = options.rules;
   rule_options.external_url = shown_url(options.server);
   AlertSender alerts(metrics, options.alerts);
-  RuleManager rules(engine, **store, **store, metrics, &alerts, std::move(rule_options));
+  auto own = OwnDelivery::start(options, std::move(delivery_config), **store, alerts, metrics);
+  if (!own.ok()) return fail(own.error().message);
+  AlertSink* sink = &alerts;
+  if (own->delivery) {
+    own->fan_out->apply(config->alerting, config->external_labels);
+    configuration.attach(*own->delivery, *own->fan_out, options.alertmanager_config_file);
+    sink = own->fan_out.get();
+  }
+  const std::string own_url = rule_options.external_url;
+  RuleManager rules(engine, **store, **store, metrics, sink, std::move(rule_options));
 
   ServerContext context{.engine = engine,
                         .source = **store,
@@ -243,7 +280,9 @@ int serve(const ServeOptions& options, const ParsedFlags& flags, const Signals& 
                         .exemplars = &exemplars,
                         .appender = store->get(),
                         .rules = &rules,
-                        .alerts = &alerts};
+                        .alerts = &alerts,
+                        .delivery = own->delivery.get(),
+                        .delivery_url = own_url};
   Server server(options.server, std::move(context));
   if (const Status status = server.start(std::move(*listeners)); !status.ok()) return fail(status.error().message);
   log_ports(options.server, server.ports());
@@ -266,6 +305,7 @@ int serve(const ServeOptions& options, const ParsedFlags& flags, const Signals& 
   rules.stop();
   scraping.stop();
   alerts.stop();
+  if (own->delivery) own->delivery->stop();
   remote_write.stop();
   const Status closed = (*store)->close();
   if (!closed.ok()) return fail("the store did not close cleanly: " + closed.error().message);

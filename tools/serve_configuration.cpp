@@ -5,6 +5,14 @@
 
 namespace pipit {
 
+Result<DeliveryConfig> load_logged_delivery_config(const std::string& path) {
+  auto config = load_delivery_config(path);
+  if (!config.ok()) return config;
+  for (const ConfigWarning& warning : config->warnings) log_warn(warning.message);
+  log_info("Loaded Alertmanager's configuration", {{"file", path}, {"receivers", config->receivers.size()}});
+  return config;
+}
+
 ServedConfiguration::ServedConfiguration(std::string path, MetricsRegistry& metrics)
     : path_(std::move(path)),
       successful_(metrics.gauge("pipit_config_last_reload_successful",
@@ -60,19 +68,34 @@ void ServedConfiguration::attach(RuleManager& rules, AlertSender& alerts) {
   alerts_ = &alerts;
 }
 
+void ServedConfiguration::attach(Delivery& delivery, AlertFanOut& fan_out, std::string path) {
+  const std::lock_guard lock(reload_mutex_);
+  delivery_ = &delivery;
+  fan_out_ = &fan_out;
+  delivery_path_ = std::move(path);
+}
+
 Status ServedConfiguration::reload() {
   const std::lock_guard one_at_a_time(reload_mutex_);
   if (scraping_ == nullptr) return Error{ErrorKind::unavailable, "not started yet"};
-  auto config = load();
-  auto groups = config.ok() ? RuleManager::load(*config) : Result<std::vector<RuleGroupConfig>>(config.error());
-  if (!groups.ok()) {
+  const auto refuse = [this](const Error& error) -> Status {
     successful_.set(0);
     {
       const std::lock_guard lock(mutex_);
       state_.success = false;
     }
-    log_error("The new configuration is refused, the old one stays", {{"err", groups.error()}});
-    return groups.error();
+    log_error("The new configuration is refused, the old one stays", {{"err", error}});
+    return error;
+  };
+  auto config = load();
+  if (!config.ok()) return refuse(config.error());
+  auto groups = RuleManager::load(*config);
+  if (!groups.ok()) return refuse(groups.error());
+  std::optional<DeliveryConfig> delivery;
+  if (delivery_ != nullptr) {
+    auto loaded = load_logged_delivery_config(delivery_path_);
+    if (!loaded.ok()) return refuse(loaded.error());
+    delivery = std::move(*loaded);
   }
   {
     const std::lock_guard lock(mutex_);
@@ -87,20 +110,31 @@ Status ServedConfiguration::reload() {
       log_warn("global.evaluation_interval takes effect as the step of subqueries with the next start");
     }
   }
-  store_->set_out_of_order_window(config->out_of_order_time_window);
-  exemplars_->set_capacity(config->max_exemplars);
-  if (source_ != nullptr) source_->apply(config->remote_reads, config->external_labels);
-  if (remote_write_ != nullptr) {
-    const Status applied = remote_write_->apply(config->remote_writes, config->external_labels);
-    if (!applied.ok()) log_error("Remote write is not as configured", {{"err", applied.error()}});
-  }
-  scraping_->apply(*config);
-  if (rules_ != nullptr) {
-    alerts_->apply(config->alerting, config->external_labels);
-    rules_->apply(std::move(*groups), *config);
-  }
+  apply(*config, std::move(*groups), std::move(delivery));
   adopt(*config);
   return {};
+}
+
+/// Makes all parts those of what was read.
+void ServedConfiguration::apply(const Config& config, std::vector<RuleGroupConfig> groups,
+                                std::optional<DeliveryConfig> delivery) {
+  store_->set_out_of_order_window(config.out_of_order_time_window);
+  exemplars_->set_capacity(config.max_exemplars);
+  if (source_ != nullptr) source_->apply(config.remote_reads, config.external_labels);
+  if (remote_write_ != nullptr) {
+    const Status applied = remote_write_->apply(config.remote_writes, config.external_labels);
+    if (!applied.ok()) log_error("Remote write is not as configured", {{"err", applied.error()}});
+  }
+  scraping_->apply(config);
+  if (delivery) {
+    const Status applied = delivery_->apply(std::move(*delivery));
+    if (!applied.ok()) log_error("Delivery is not as configured", {{"err", applied.error()}});
+    fan_out_->apply(config.alerting, config.external_labels);
+  }
+  if (rules_ != nullptr) {
+    alerts_->apply(config.alerting, config.external_labels);
+    rules_->apply(std::move(groups), config);
+  }
 }
 
 std::string ServedConfiguration::redacted_text() const {

@@ -5,6 +5,7 @@
 
 #include "api/server.h"
 #include "config/config.h"
+#include "delivery/delivery.h"
 #include "model/result.h"
 #include "remote/merged_source.h"
 #include "remote/write_sender.h"
@@ -14,8 +15,12 @@
 #include "storage/exemplar_store.h"
 #include "storage/store.h"
 #include "telemetry/metrics.h"
+#include "tools/alert_fan_out.h"
 
 namespace pipit {
+
+/// Reads Alertmanager's configuration and logs what it warns of.
+Result<DeliveryConfig> load_logged_delivery_config(const std::string& path);
 
 /// The configuration that the server runs with, and its reloading. Thread-safe.
 class ServedConfiguration {
@@ -33,7 +38,9 @@ class ServedConfiguration {
   void attach(RemoteWriteSender& remote_write, MergedSource& source);
   /// The same for rules and alerts.
   void attach(RuleManager& rules, AlertSender& alerts);
-  /// Reads the file again. A configuration with a mistake is logged and refused, and the old one stays.
+  /// The same for delivery, with its file.
+  void attach(Delivery& delivery, AlertFanOut& fan_out, std::string path);
+  /// Reads the files again. A configuration with a mistake is logged and refused, and the old one stays.
   Status reload();
 
   std::string redacted_text() const;
@@ -41,6 +48,8 @@ class ServedConfiguration {
   Labels external_labels() const;
 
  private:
+  void apply(const Config& config, std::vector<RuleGroupConfig> groups, std::optional<DeliveryConfig> delivery);
+
   const std::string path_;
   Gauge& successful_;
   Gauge& success_time_;
@@ -53,6 +62,9 @@ class ServedConfiguration {
   RuleManager* rules_ = nullptr;
   AlertSender* alerts_ = nullptr;
   MergedSource* source_ = nullptr;
+  Delivery* delivery_ = nullptr;
+  AlertFanOut* fan_out_ = nullptr;
+  std::string delivery_path_;
   std::string redacted_text_;
   Labels external_labels_;
   ReloadState state_;

@@ -111,6 +111,8 @@ constexpr FlagSpec kFlags[] = {
     {"rules.alert.resend-delay", duration, "1m", "How long to wait at least before an alert is sent again."},
     {"rules.max-concurrent-evals", integer, "4",
      "How many rules may be evaluated at once, and never more than there are cores."},
+    {"alertmanager.config.file", text, "",
+     "Alertmanager's configuration file: with it Pipit itself tells people of alerts. Prometheus has no such flag."},
     {"alertmanager.notification-queue-capacity", integer, "10000",
      "How many alerts may wait for an Alertmanager before the oldest are given up."},
     {"alertmanager.notification-batch-size", integer, "256", "How many alerts are sent in a request at most."},

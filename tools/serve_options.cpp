@@ -238,6 +238,8 @@ Result<ServeOptions> build_serve_options(const ParsedFlags& flags) {
   if (const Status status = read_rule_options(flags, options.rules, options.alerts); !status.ok()) {
     return status.error();
   }
+  options.alertmanager_config_file = flags.text("alertmanager.config.file");
+  options.delivery.user_agent = options.alerts.user_agent;
   if (const Status status = read_heartbeat_options(flags, options.heartbeat, options.server.heartbeat_names);
       !status.ok()) {
     return status.error();

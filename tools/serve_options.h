@@ -5,6 +5,7 @@
 #include <string>
 
 #include "api/server.h"
+#include "delivery/delivery.h"
 #include "delivery/heartbeat.h"
 #include "model/result.h"
 #include "query/engine.h"
@@ -31,6 +32,8 @@ struct ServeOptions {
   WriteSenderOptions remote_write;
   RuleManagerOptions rules;
   AlertSenderOptions alerts;
+  std::string alertmanager_config_file;  ///< "": Pipit itself tells nobody
+  DeliveryOptions delivery;
   HeartbeatOptions heartbeat;  ///< no URL: none
 };
 

@@ -9,5 +9,7 @@ int run_query(int argc, char** argv);
 int run_check(int argc, char** argv);
 int run_tsdb(int argc, char** argv);
 int run_test(int argc, char** argv);
+int run_alert(int argc, char** argv);
+int run_silence(int argc, char** argv);
 
 }  // namespace pipit

@@ -91,7 +91,7 @@ class MailServer:
         def authenticate(server, session, envelope, mechanism, data):
             right = isinstance(data, LoginPassword) and (data.login.decode(), data.password.decode()) == login
             mail_server.logins.append((mechanism, right))
-            return AuthResult(success=right)
+            return AuthResult(success=right, handled=False)
 
         class Handler:
             async def handle_RCPT(self, server, session, envelope, address, options):

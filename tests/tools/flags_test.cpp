@@ -93,15 +93,11 @@ TEST(Flags, DefaultsAndHiddenOnesArePrometheus) {
 }
 
 /// What Prometheus has no flag for.
-constexpr std::string_view kOwnFlags[] = {"heartbeat.url",
-                                          "heartbeat.url-file",
-                                          "heartbeat.interval",
-                                          "heartbeat.timeout",
-                                          "heartbeat.method",
-                                          "heartbeat.receive",
-                                          "query.max-memory",
-                                          "storage.log.sync-interval",
-                                          "storage.remote.queue-age",
+constexpr std::string_view kOwnFlags[] = {"alertmanager.config.file",  "heartbeat.url",
+                                          "heartbeat.url-file",        "heartbeat.interval",
+                                          "heartbeat.timeout",         "heartbeat.method",
+                                          "heartbeat.receive",         "query.max-memory",
+                                          "storage.log.sync-interval", "storage.remote.queue-age",
                                           "storage.remote.queue-size"};
 
 TEST(Flags, NothingElseIsInTheTable) {

@@ -1,6 +1,9 @@
 import { ask, byId, element, seriesName, showError } from "./api.js";
 import { Chart, colour } from "./chart.js";
 
+// Links of notifications name Alertmanager's pages, below the root.
+if (/^#\/(alerts|silences)/.test(location.hash)) location.replace("delivery" + location.hash);
+
 const MAX_ROWS = 1000;
 const MAX_LINES = 100;
 const UNITS = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86400, w: 604800, y: 31536000 };
