@@ -151,7 +151,8 @@ Failure check_alertmanager(const YamlNode& node, SchemaChecker& checker) {
 }
 
 constexpr Field kAlertmanagerFields[] = {
-    {"sigv4", section, &kSigV4Section, "", "is not supported yet: alerts are sent without a signature"},
+    {"sigv4", section, &kSigV4Section, "",
+     "is not supported: an Alertmanager that asks for signatures would refuse all alerts", "", true},
     {"scheme", string, nullptr, "http|https"},
     {"path_prefix"},
     {"timeout", duration},

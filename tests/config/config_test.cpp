@@ -239,6 +239,9 @@ TEST(Config, DiscoveryThatIsNotBuiltIsRefusedByNameAndLineAfterAllOtherFaults) {
             "test.yml:1:45: tls_config.ca_ref is not supported: there is no secret manager to ask");
   EXPECT_EQ(error_of("scrape_configs: [{job_name: a, proxy_url: 'socks5://x:1'}]"),
             "test.yml:1:43: proxy_url is not supported yet with socks5: proxies are spoken to by http");
+  EXPECT_EQ(error_of("alerting: {alertmanagers: [{sigv4: {region: x}}]}"),
+            "test.yml:1:29: alertmanagers.sigv4 is not supported: an Alertmanager that asks for signatures would refuse "
+            "all alerts");
 }
 
 TEST(Config, TheOptionsOfRequestsAreRead) {
