@@ -62,17 +62,20 @@ AlertmanagerQueue::~AlertmanagerQueue() { metrics_.remove_callbacks(this); }
 
 /// Discovery may find ever new Alertmanagers: what is shown of one goes with it.
 void AlertmanagerQueue::register_metrics() {
-  const auto add = [this](MetricType type, const char* name, const char* help,
-                          const std::atomic<std::uint64_t>& value) {
-    metrics_.callback(this, type, name, help, [&value] { return static_cast<double>(value); },
+  const auto add = [this](MetricType type, const char* name, const char* help, std::function<std::uint64_t()> read) {
+    metrics_.callback(this, type, name, help, [read = std::move(read)] { return static_cast<double>(read()); },
                       {{"alertmanager", url()}});
   };
-  add(MetricType::counter, "prometheus_notifications_sent_total", "Alerts that were sent.", sent_);
+  add(MetricType::counter, "prometheus_notifications_sent_total", "Alerts that were sent.",
+      [this] { return sent_.load(); });
   add(MetricType::counter, "prometheus_notifications_errors_total",
-      "Alerts whose sending failed; they are sent again unless the receiver refused them.", errors_);
+      "Alerts whose sending failed; they are sent again unless the receiver refused them.",
+      [this] { return errors_.load(); });
   add(MetricType::counter, "prometheus_notifications_dropped_total",
-      "Alerts that were given up, as the queue was full or the receiver refused them.", dropped_);
-  add(MetricType::gauge, "prometheus_notifications_queue_length", "Alerts that wait.", length_);
+      "Alerts that were given up, as the queue was full or the receiver refused them.",
+      [this] { return dropped_.load(); });
+  add(MetricType::gauge, "prometheus_notifications_queue_length", "Alerts that wait, those to be sent again included.",
+      [this] { return length_ + held_; });
 }
 
 void AlertmanagerQueue::add(const Notices& notices) {
@@ -116,6 +119,7 @@ void AlertmanagerQueue::wake() {
 
 void AlertmanagerQueue::send() {
   batch_ = take_batch();
+  held_ = 0;
   if (batch_.empty()) return end_flush();
   request_.url = &settings_.url;
   request_.headers = std::make_shared<const std::string>("User-Agent: " + settings_.user_agent + "\r\n");
@@ -155,6 +159,7 @@ void AlertmanagerQueue::answered(FetchResult result) {
     if (!stopped_) send();
     return;
   }
+  held_ = batch_.size();
   if (flushed_) return end_flush();
   backoff_ = backoff_.count() == 0 ? kFirstBackoff : std::min(backoff_ * 2, kLastBackoff);
   holding_ = true;
@@ -181,7 +186,7 @@ void AlertmanagerQueue::stop() {
   flushed_ = nullptr;
   timer_.cancel();
   fetcher_->cancel();
-  length_ = 0;
+  length_ = held_ = 0;
 }
 
 }  // namespace pipit

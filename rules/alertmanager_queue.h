@@ -60,6 +60,7 @@ class AlertmanagerQueue : public std::enable_shared_from_this<AlertmanagerQueue>
   std::atomic<std::uint64_t> errors_{0};
   std::atomic<std::uint64_t> dropped_{0};
   std::atomic<std::uint64_t> length_{0};
+  std::atomic<std::uint64_t> held_{0};  ///< alerts of the batch that is to be sent again
   Histogram& latency_;
 
   std::mutex mutex_;
