@@ -6,7 +6,6 @@
 #include <set>
 
 #include "config/config_file.h"
-#include "config/scrape_config.h"
 #include "config/yaml_emit.h"
 #include "config/yaml_tree.h"
 #include "delivery/notification_templates.h"
@@ -27,6 +26,11 @@ std::vector<std::string> texts_of(const YamlNode& node, std::string_view key) {
     for (const YamlNodePtr& item : list->items) texts.push_back(item->text);
   }
   return texts;
+}
+
+/// What is written, which may be 0.
+DurationMs written_or(const YamlNode& node, std::string_view key, DurationMs inherited) {
+  return node.has(key) ? *parse_duration(node.text_of(key)) : inherited;
 }
 
 /// Builds what one file says. Its sections were found right.
@@ -182,9 +186,9 @@ class Loader {
     if (auto error = add_matchers(node, "", route.matchers)) return error;
     route.key = (parent == nullptr ? "" : parent->key + "/") + alert_matchers_text(route.matchers);
     read_group_by(node, route);
-    route.group_wait = duration_or(node, "group_wait", route.group_wait);
-    route.group_interval = duration_or(node, "group_interval", route.group_interval);
-    route.repeat_interval = duration_or(node, "repeat_interval", route.repeat_interval);
+    route.group_wait = written_or(node, "group_wait", route.group_wait);
+    route.group_interval = written_or(node, "group_interval", route.group_interval);
+    route.repeat_interval = written_or(node, "repeat_interval", route.repeat_interval);
     warn_of_repeats(node, route);
     if (const YamlNode* value = node.find("continue")) route.continues = yaml_boolean(*value).value_or(false);
     if (auto error = read_interval_names(node, "mute_time_intervals", route.mute_time_intervals)) return error;
