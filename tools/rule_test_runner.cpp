@@ -1,6 +1,7 @@
 #include "tools/rule_test_runner.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <map>
 #include <memory>
@@ -83,6 +84,7 @@ class Run {
     if (evaluate_rules()) {
       for (const ExpressionTest& each : test_.expression_tests) check_expression(each);
     }
+    if (options_.debug) describe_store();
     return std::move(outcome_);
   }
 
@@ -269,6 +271,32 @@ class Run {
     if (!same) outcome_.failures.push_back(where + "," + comparison(expected, got, options_.diff));
   }
 
+  // ---- what the store has ------------------------------------------------------------------------------------------
+
+  void describe_store() {
+    const std::vector<Matcher> all = {*Matcher::make(MatchType::regex, std::string(kMetricName), ".+")};
+    SymbolTable symbols;
+    auto cursor = temporary_.store().select({.matchers = all}, symbols);
+    if (!cursor.ok()) return outcome_.stored.push_back(cursor.error().message);
+    for (;;) {
+      const auto more = (*cursor)->next();
+      if (!more.ok()) return outcome_.stored.push_back(more.error().message);
+      if (!*more) break;
+      std::vector<Label> labels;
+      for (const LabelPair& label : (*cursor)->labels()) {
+        labels.push_back({std::string(symbols.text(label.name)), std::string(symbols.text(label.value))});
+      }
+      std::string line = Labels(std::move(labels)).to_string();
+      for (std::size_t i = 0; i < (*cursor)->times().size(); ++i) {
+        const double value = (*cursor)->values()[i];
+        line += " " + (is_stale_nan(value) ? "stale" : format_float_g(value)) + "@" +
+                format_duration((*cursor)->times()[i] - test_.start);
+      }
+      outcome_.stored.push_back(std::move(line));
+    }
+    std::sort(outcome_.stored.begin(), outcome_.stored.end());
+  }
+
   struct Loaded {
     SeriesRef ref;
     const std::vector<ScriptPoint>* points;
@@ -309,9 +337,13 @@ Result<std::vector<RuleTestOutcome>> run_rule_tests(const std::string& path, con
     }
     auto temporary = TemporaryStore::open();
     if (!temporary.ok()) return temporary.error();
+    const auto begin = std::chrono::steady_clock::now();
     outcomes.push_back(Run(*file, test, options, **temporary).run(std::move(rules.groups)));
+    outcomes.back().seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     outcomes.back().failures.insert(outcomes.back().failures.begin(), rules.warnings.begin(), rules.warnings.end());
   }
+  // Nothing is right of a test that did not come to its end.
+  if (options.interrupted != nullptr && *options.interrupted) return Error{ErrorKind::canceled, "interrupted"};
   return outcomes;
 }
 

@@ -14,6 +14,7 @@ namespace pipit {
 struct RuleTestOptions {
   std::vector<Regex> run;  ///< names of tests to run; empty: all
   bool diff = false;
+  bool debug = false;  ///< tells what the store has at the end of a test
   bool ignore_unknown_fields = false;
   const std::atomic<bool>* interrupted = nullptr;
 };
@@ -22,6 +23,8 @@ struct RuleTestOptions {
 struct RuleTestOutcome {
   std::string name;
   std::vector<std::string> failures;
+  std::vector<std::string> stored;   ///< with RuleTestOptions::debug: a line for each series with its points
+  double seconds = 0;                ///< that it took
   std::vector<std::string> skipped;  ///< what could not be tested, as it needs native histograms
 };
 

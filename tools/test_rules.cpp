@@ -18,6 +18,7 @@ const char* const kTestRulesUsage =
     "\n"
     "  --run REGEX              runs only the tests whose name it matches somewhere; may be given several times\n"
     "  --diff                   shows what is missing and what is too much in place of both lists\n"
+    "  --debug                  shows all series that a test has in the end, points as VALUE@TIME, and what it took\n"
     "  --junit FILE             writes the results as JUnit's XML, too\n"
     "  --ignore-unknown-fields  lets unknown fields of tests and rules pass\n"
     "\n"
@@ -73,12 +74,14 @@ bool write_junit(const std::string& path, const std::vector<FileReport>& reports
   return static_cast<bool>(out.flush());
 }
 
-void print(const FileReport& report) {
+void print(const FileReport& report, bool debug) {
   std::printf("Unit Testing:  %s\n", report.file.c_str());
   std::printf(report.failed() ? "  FAILED:\n" : "  SUCCESS\n");
   if (!report.error.empty()) std::printf("%s\n", report.error.c_str());
   for (std::size_t i = 0; i < report.outcomes.size(); ++i) {
     const RuleTestOutcome& outcome = report.outcomes[i];
+    if (debug) std::printf("DEBUG: %s took %.3f s\n", test_name(outcome, i).c_str(), outcome.seconds);
+    for (const std::string& series : outcome.stored) std::printf("DEBUG:   %s\n", series.c_str());
     if (!outcome.failures.empty()) std::printf("  %s:\n", test_name(outcome, i).c_str());
     for (const std::string& failure : outcome.failures) std::printf("%s\n", failure.c_str());
     for (const std::string& skipped : outcome.skipped) std::printf("  SKIPPED:%s\n", skipped.c_str() + 3);
@@ -115,10 +118,12 @@ int test_rules(const std::vector<std::string>& words, const std::atomic<bool>& i
       junit = value;
     } else if (word == "--diff") {
       options.diff = true;
+    } else if (word == "--debug") {
+      options.debug = true;
     } else if (word == "--ignore-unknown-fields") {
       options.ignore_unknown_fields = true;
     } else if (word.starts_with("--")) {
-      static constexpr std::string_view kFlags[] = {"--run", "--diff", "--junit", "--ignore-unknown-fields"};
+      static constexpr std::string_view kFlags[] = {"--run", "--diff", "--debug", "--junit", "--ignore-unknown-fields"};
       return wrong_usage("unknown flag " + word + suggestion(word, kFlags));
     } else {
       files.push_back(word);
@@ -136,7 +141,7 @@ int test_rules(const std::vector<std::string>& words, const std::atomic<bool>& i
     } else {
       report.error = outcomes.error().message;
     }
-    print(report);
+    print(report, options.debug);
     failed = failed || report.failed();
     reports.push_back(std::move(report));
   }

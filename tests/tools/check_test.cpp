@@ -78,6 +78,17 @@ TEST_F(ToolsFiles, CheckReadsScrapeConfigFilesFromBesideTheFile) {
   EXPECT_THAT(check({"config", file}).out, HasSubstr("SUCCESS: 2 jobs"));
 }
 
+TEST_F(ToolsFiles, UnknownFieldsOfRuleFilesPassWhenAsked) {
+  const std::string rules = write("r.yml", "groups: [{name: g, owner: me, rules: [{record: x, expr: 1}]}]\n");
+  const std::string file = write("main.yml", "rule_files: ['r.yml']\n");
+  const Outcome refused = check({"config", file});
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_THAT(refused.err, HasSubstr("r.yml:1:20: unknown field \"owner\" in a rule group"));
+  EXPECT_EQ(check({"config", "--ignore-unknown-fields", file}).code, 0);
+  EXPECT_EQ(check({"rules", rules}).code, 1);
+  EXPECT_EQ(check({"rules", "--ignore-unknown-fields", rules}).code, 0);
+}
+
 TEST(Check, WrongUsageIsTwo) {
   EXPECT_EQ(check({}).code, 2);
   EXPECT_EQ(check({"config"}).code, 2);

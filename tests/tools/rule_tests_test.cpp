@@ -1,9 +1,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 
+#include "tests/temporary_folder.h"
 #include "tools/rule_test_runner.h"
 
 namespace pipit {
@@ -43,6 +46,31 @@ TEST(RuleTestsTest, UpstreamsTestsPassAndFailAsTheirNamesSay) {
   RuleTestOptions lenient;
   lenient.ignore_unknown_fields = true;
   EXPECT_EQ(failures_of("rules_run_extrafields.yml", lenient), "");
+}
+
+TEST(RuleTestsTest, DebugTellsWhatTheStoreHas) {
+  TemporaryFolder folder;
+  std::ofstream(folder.path() / "r.yml") << "groups: [{name: g, rules: [{record: x, expr: up * 2}]}]\n";
+  std::ofstream(folder.path() / "t.yml") << "rule_files: [r.yml]\ntests:\n- interval: 1m\n"
+                                            "  input_series: [{series: 'up{job=\"a\"}', values: '1 0.5 stale'}]\n"
+                                            "  promql_expr_test: [{expr: x, eval_time: 2m}]\n";
+  RuleTestOptions options;
+  options.debug = true;
+  const auto outcomes = run_rule_tests(folder.path() / "t.yml", options);
+  ASSERT_TRUE(outcomes.ok()) << outcomes.error().message;
+  ASSERT_EQ(outcomes->size(), 1u);
+  EXPECT_THAT(outcomes->front().failures, testing::IsEmpty());
+  EXPECT_THAT(outcomes->front().stored,
+              testing::ElementsAre("up{job=\"a\"} 1@0s 0.5@1m stale@2m", "x{job=\"a\"} 2@0s 1@1m stale@2m"));
+}
+
+TEST(RuleTestsTest, AnInterruptedTestIsNotPassed) {
+  TemporaryFolder folder;
+  std::ofstream(folder.path() / "t.yml") << "tests:\n- promql_expr_test: [{expr: x, eval_time: 2m}]\n";
+  const std::atomic<bool> interrupted{true};
+  RuleTestOptions options;
+  options.interrupted = &interrupted;
+  EXPECT_FALSE(run_rule_tests(folder.path() / "t.yml", options).ok());
 }
 
 TEST(RuleTestsTest, ReadyMadeRulesPassTheirTests) {
