@@ -16,7 +16,10 @@ const ForwardedLabels::Series& ForwardedLabels::find(std::uint64_t id) {
   if (!fresh) return series;
   auto labels = store_.series_labels(id);
   if (!labels.ok()) {
-    log_error("The labels of a series can't be read, its samples are not sent", {{"err", labels.error()}});
+    if (unreadable_.empty()) {
+      log_error("Labels of series can't be read, their samples are not sent", {{"err", labels.error()}});
+    }
+    unreadable_.push_back(id);
   }
   if (!labels.ok() || !labels->has_value()) {
     series.fate = Fate::gone;
@@ -40,6 +43,7 @@ std::string ForwardedLabels::forward(Labels labels) const {
 }
 
 void ForwardedLabels::trim() {
+  for (const std::uint64_t id : std::exchange(unreadable_, {})) known_.erase(id);
   if (bytes_ <= kMostBytes) return;
   known_ = {};
   bytes_ = 0;

@@ -35,7 +35,7 @@ class ForwardedLabels {
   const Series& find(std::uint64_t series);
   /// The same of labels; "" when they are dropped.
   std::string forward(Labels labels) const;
-  /// Forgets everything when that is too much.
+  /// Forgets what could not be read, to try it again, and everything when that is too much.
   void trim();
 
  private:
@@ -43,6 +43,7 @@ class ForwardedLabels {
   const Labels external_;
   const std::vector<RelabelConfig> steps_;
   std::unordered_map<std::uint64_t, Series> known_;
+  std::vector<std::uint64_t> unreadable_;
   std::size_t bytes_ = 0;
 };
 
