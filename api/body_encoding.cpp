@@ -1,93 +1,23 @@
 #include "api/body_encoding.h"
 
 #include <strings.h>
-#include <zlib.h>
-#include <zstd.h>
 
 #include <algorithm>
 #include <charconv>
-#include <new>
 #include <utility>
+
+#include "api/content_encoder.h"
 
 namespace pipit {
 namespace {
 
-constexpr int kGzipWindowBits = 15 + 16;
-constexpr int kGzipLevel = 1;  // half the time of the default level for a few per cent of size
-constexpr int kMemLevel = 8;
-constexpr int kZstdLevel = 1;
-constexpr int kZstdWindowLog = 18;  // the level's own 512 KiB window would be felt where many are answered at once
-
-class Encoder {
- public:
-  virtual ~Encoder() = default;
-  /// Appends to `out` what the library gives for `input` so far. REQUIRES: input.size() fits 32 bits.
-  virtual void write(std::string_view input, bool last, std::string& out) = 0;
-};
-
-/// One gzip stream.
-class Deflater final : public Encoder {
- public:
-  Deflater() {
-    if (deflateInit2(&stream_, kGzipLevel, Z_DEFLATED, kGzipWindowBits, kMemLevel, Z_DEFAULT_STRATEGY) != Z_OK) {
-      throw std::bad_alloc();
-    }
-  }
-  ~Deflater() override { deflateEnd(&stream_); }
-  Deflater(const Deflater&) = delete;
-  Deflater& operator=(const Deflater&) = delete;
-
-  void write(std::string_view input, bool last, std::string& out) override {
-    stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(input.data()));
-    stream_.avail_in = static_cast<uInt>(input.size());
-    char buffer[16 * 1024];
-    int status = Z_OK;
-    do {
-      stream_.next_out = reinterpret_cast<Bytef*>(buffer);
-      stream_.avail_out = sizeof buffer;
-      status = deflate(&stream_, last ? Z_FINISH : Z_NO_FLUSH);
-      out.append(buffer, sizeof buffer - stream_.avail_out);
-    } while (stream_.avail_out == 0 && status != Z_STREAM_END);
-  }
-
- private:
-  z_stream stream_{};
-};
-
-/// One zstd frame.
-class ZstdEncoder final : public Encoder {
- public:
-  ZstdEncoder() : context_(ZSTD_createCCtx(), &ZSTD_freeCCtx) {
-    if (!context_) throw std::bad_alloc();
-    ZSTD_CCtx_setParameter(context_.get(), ZSTD_c_compressionLevel, kZstdLevel);
-    ZSTD_CCtx_setParameter(context_.get(), ZSTD_c_windowLog, kZstdWindowLog);
-  }
-
-  void write(std::string_view input, bool last, std::string& out) override {
-    ZSTD_inBuffer in{input.data(), input.size(), 0};
-    char buffer[16 * 1024];
-    for (;;) {
-      ZSTD_outBuffer piece{buffer, sizeof buffer, 0};
-      const std::size_t left = ZSTD_compressStream2(context_.get(), &piece, &in, last ? ZSTD_e_end : ZSTD_e_continue);
-      if (ZSTD_isError(left)) throw std::bad_alloc();  // with these parameters nothing else can fail
-      out.append(buffer, piece.pos);
-      if (last ? left == 0 : in.pos == in.size) return;
-    }
-  }
-
- private:
-  std::unique_ptr<ZSTD_CCtx, decltype(&ZSTD_freeCCtx)> context_;
-};
-
-std::unique_ptr<Encoder> make_encoder(ContentCoding coding) {
-  if (coding == ContentCoding::zstd) return std::make_unique<ZstdEncoder>();
-  return std::make_unique<Deflater>();
-}
+/// Of a body at once; streams are larger than what they give in their first pieces.
+constexpr std::size_t kLargeBytes = 256 << 10;
 
 class EncodedSource final : public BodySource {
  public:
   EncodedSource(ContentCoding coding, std::unique_ptr<BodySource> source)
-      : source_(std::move(source)), encoder_(make_encoder(coding)) {}
+      : source_(std::move(source)), encoder_(make_content_encoder(coding, true)) {}
 
   bool next(std::string& out) override {
     std::size_t start = out.size();
@@ -103,7 +33,7 @@ class EncodedSource final : public BodySource {
 
  private:
   std::unique_ptr<BodySource> source_;
-  std::unique_ptr<Encoder> encoder_;
+  std::unique_ptr<ContentEncoder> encoder_;
   std::string piece_;
 };
 
@@ -197,7 +127,7 @@ std::string_view coding_name(ContentCoding coding) {
 
 std::string encoded(ContentCoding coding, std::string_view body) {
   std::string out;
-  make_encoder(coding)->write(body, true, out);
+  make_content_encoder(coding, body.size() >= kLargeBytes)->write(body, true, out);
   return out;
 }
 
