@@ -26,24 +26,32 @@ constexpr milliseconds kStopTimeout{1'000};
 /// Its arithmetic would hold up all other connections here.
 void HttpServer::Loop::shake_hands(HttpConnection& connection) {
   if (stop_deadline_) return close(connection);
-  run_on(handshake_workers_, connection, EPOLLET);
+  watch(connection, EPOLLET);
+  run_on(handshake_workers_, connection);
 }
 
 void HttpServer::Loop::give_to_worker(HttpConnection& connection) {
   if (stop_deadline_ && !connection.answering) return close(connection);
-  if (connection.answering) return run_on(stream_workers_, connection, EPOLLET);
+  if (connection.answering) {
+    watch(connection, EPOLLET);
+    return run_on(stream_workers_, connection);
+  }
+  const RequestClass request_class = classify_(connection.reader.request());
+  connection.verifying = request_class == RequestClass::verify;
+  if (connection.verifying && verifying_ >= kMostVerifying) return refuse(connection, 503);
+  if (connection.verifying) ++verifying_;
   connection.answering = connection.unanswered = true;
   connection.blocked = false;
   connection.canceled = false;
   ++in_flight_;
   requests_in_flight_.set(static_cast<double>(in_flight_));
-  // Once it gets its answer, a client may close its own direction, but not before.
-  run_on(pool_for_request(connection), connection, EPOLLET | EPOLLRDHUP);
+  // Once it gets its answer, a client may close its own direction, but not before. Most clients send nothing until
+  // then: what is watched for the next request tells hang-ups too, and needs no system call here.
+  if (connection.watched != kReading) watch(connection, kHangUp);
+  run_on(pool_for(request_class), connection);
 }
 
-WorkerPool& HttpServer::Loop::pool_for_request(HttpConnection& connection) {
-  const RequestClass request_class = classify_(connection.reader.request());
-  connection.verifying = request_class == RequestClass::verify;
+WorkerPool& HttpServer::Loop::pool_for(RequestClass request_class) {
   switch (request_class) {
     case RequestClass::query:
       return query_workers_;
@@ -57,12 +65,21 @@ WorkerPool& HttpServer::Loop::pool_for_request(HttpConnection& connection) {
   return quick_workers_;
 }
 
-/// `events`: edge-triggered, as a hang-up would be reported again and again otherwise.
-void HttpServer::Loop::run_on(WorkerPool& pool, HttpConnection& connection, std::uint32_t events) {
+void HttpServer::Loop::run_on(WorkerPool& pool, HttpConnection& connection) {
   connection.state = State::running;
-  watch(connection, events);
+  connection.input_seen = connection.watched != kReading;
   HttpConnection* job = &connection;
   if (!pool.submit([this, job] { work_on(*job); })) take_back({job, HttpConnection::Progress::failed});
+}
+
+/// Something came of a connection that a worker has: a hang-up, after which nobody would read the answer, or what is
+/// read when the worker is done.
+void HttpServer::Loop::saw_input(HttpConnection& connection, std::uint32_t events) {
+  if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) connection.canceled.store(true, std::memory_order_relaxed);
+  if (connection.watched != kReading) return;
+  watch(connection, kHangUp);
+  const std::lock_guard lock(completions_mutex_);
+  connection.input_seen = true;
 }
 
 void HttpServer::Loop::work_on(HttpConnection& connection) {
@@ -84,11 +101,20 @@ void HttpServer::Loop::work_on(HttpConnection& connection) {
   } catch (const std::exception& e) {
     log_error("An answer could not be sent.", {{"error", e.what()}});
   }
+  const bool answered = progress == HttpConnection::Progress::done;
+  if (answered) {
+    std::string().swap(connection.answer.bytes);
+    if (connection.answer.close) connection.socket.end();
+    connection.ended = connection.answer.close;
+  }
+  // An answered client's next request, or its close, is an event that brings the loop here; until then nothing is due.
+  bool urgent = !answered || connection.reader.state() != RequestReader::State::idle;
   {
     std::lock_guard lock(completions_mutex_);
     completions_.push_back({&connection, progress});
+    urgent = urgent || connection.input_seen || stop_requested_;
   }
-  wake();
+  if (urgent) wake();
 }
 
 void HttpServer::Loop::drain_completions() {
@@ -106,6 +132,7 @@ void HttpServer::Loop::take_back(const Completion& completion) {
   connection.state = handshaking ? State::handshaking : State::writing;
   connection.idle_since = Clock::now();
   count_bytes(connection);
+  if (connection.verifying) --verifying_;
   if (handshaking && stop_deadline_) return close(connection);
   switch (completion.progress) {
     case HttpConnection::Progress::failed:
@@ -116,18 +143,26 @@ void HttpServer::Loop::take_back(const Completion& completion) {
     case HttpConnection::Progress::encrypted:
       connection.state = State::reading;
       set_deadline(connection, std::min(kHeadTimeout, milliseconds(options_.read_timeout)));
-      return watch(connection, EPOLLIN | EPOLLRDHUP);
+      return watch(connection, kReading);
     case HttpConnection::Progress::unread:
-      return watch(connection, EPOLLIN | EPOLLRDHUP);
+      return watch(connection, kReading);
     case HttpConnection::Progress::verified:
       if (stop_deadline_ && Clock::now() >= *stop_deadline_) return close(connection);
-      return run_on(pool_for_request(connection), connection, EPOLLET | EPOLLRDHUP);
+      return run_verified(connection);
     case HttpConnection::Progress::blocked:
       if (stop_deadline_ && Clock::now() >= *stop_deadline_) return close(connection);
       if (!handshaking && (connection.wrote_some || !connection.blocked)) set_deadline(connection, kWriteTimeout);
       connection.blocked = true;
       return watch(connection, EPOLLOUT);
   }
+}
+
+/// Its verdict is remembered now, unless many others' came at the same time.
+void HttpServer::Loop::run_verified(HttpConnection& connection) {
+  const RequestClass request_class = classify_(connection.reader.request());
+  connection.verifying = request_class == RequestClass::verify;
+  if (connection.verifying) ++verifying_;
+  run_on(pool_for(request_class), connection);
 }
 
 void HttpServer::Loop::finish_answer(HttpConnection& connection) {
@@ -142,7 +177,7 @@ void HttpServer::Loop::finish_answer(HttpConnection& connection) {
   bool idle = connection.reader.state() == RequestReader::State::idle;
   auto read_timeout = milliseconds(options_.read_timeout);
   set_deadline(connection, idle ? read_timeout : std::min(kHeadTimeout, read_timeout));
-  if (connection.reader.state() != RequestReader::State::complete) watch(connection, EPOLLIN | EPOLLRDHUP);
+  if (connection.reader.state() != RequestReader::State::complete) watch(connection, kReading);
   after_read(connection);
 }
 
@@ -156,10 +191,10 @@ void HttpServer::Loop::refuse(HttpConnection& connection, int status) {
 
 /// Closing with unread bytes makes the kernel send a reset, which can destroy the answer on its way.
 void HttpServer::Loop::start_draining(HttpConnection& connection) {
-  connection.socket.end();
+  if (!connection.ended) connection.socket.end();
   connection.state = State::draining;
   set_deadline(connection, stop_deadline_ ? milliseconds(0) : kDrainTimeout);
-  watch(connection, EPOLLIN | EPOLLRDHUP);
+  watch(connection, kReading);
 }
 
 void HttpServer::Loop::drain_some(HttpConnection& connection) {
@@ -170,7 +205,11 @@ void HttpServer::Loop::drain_some(HttpConnection& connection) {
 
 // ---- watching and closing ------------------------------------------------------------------------------------
 
-void HttpServer::Loop::watch(HttpConnection& connection, std::uint32_t events, int operation) {
+void HttpServer::Loop::watch(HttpConnection& connection, std::uint32_t events) {
+  // Asked again for edges, epoll reports those that came before.
+  if (connection.watched == events && (events & EPOLLET) == 0) return;
+  const int operation = connection.watched == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+  connection.watched = events;
   epoll_event event{};
   event.events = events;
   event.data.u64 = connection.id;

@@ -13,7 +13,8 @@
 namespace pipit {
 
 /// One client's connection, between requests and during one. It belongs to the loop's thread, except while it
-/// is `running`: then it is the worker's, and the loop touches only `canceled` and the socket's descriptor.
+/// is `running`: then it is the worker's, and the loop touches only `canceled`, `input_seen`, `watched` and the
+/// socket's descriptor.
 struct HttpConnection {
   using Clock = std::chrono::steady_clock;
 
@@ -54,6 +55,9 @@ struct HttpConnection {
   bool verifying = false;         ///< the worker only looks at its credentials
   bool blocked = false;           ///< the client did not take all of the answer at once
   bool wrote_some = false;        ///< in the last call of write()
+  bool ended = false;             ///< the worker has said that nothing more will be written
+  bool input_seen = false;        ///< more came while a worker had it; the loop's lock of completions guards it
+  std::uint32_t watched = 0;      ///< what epoll is asked for
   EncodedAnswer answer;
   std::size_t sent = 0;  ///< of answer.bytes
   std::atomic<bool> canceled{false};

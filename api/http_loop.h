@@ -61,7 +61,15 @@ class HttpServer::Loop {
   /// A head comes in one or two packets; who needs longer is broken or means harm.
   static constexpr milliseconds kHeadTimeout{30'000};
   static constexpr std::size_t kReadBytes = 32 << 10;
+  /// Workers wake the loop only for what can't wait; their other answers are taken back with the next event, or then.
+  static constexpr milliseconds kLatestTakingBack{100};
+  static constexpr std::uint32_t kReading = EPOLLIN | EPOLLRDHUP;
+  /// Edge-triggered, as what nobody reads now would be reported again and again otherwise.
+  static constexpr std::uint32_t kHangUp = EPOLLET | EPOLLRDHUP;
   static constexpr std::uint64_t kFirstConnectionId = 1'000;
+  /// Whose passwords wait to be checked, a tenth of a second each: who comes then is told to come again, and those
+  /// whose passwords are known go on.
+  static constexpr std::size_t kMostVerifying = 32;
 
   struct Completion {
     HttpConnection* connection;
@@ -79,15 +87,17 @@ class HttpServer::Loop {
   void drain_some(HttpConnection& connection);
   void after_read(HttpConnection& connection);
   void give_to_worker(HttpConnection& connection);
-  WorkerPool& pool_for_request(HttpConnection& connection);
-  void run_on(WorkerPool& pool, HttpConnection& connection, std::uint32_t events);
+  WorkerPool& pool_for(RequestClass request_class);
+  void run_verified(HttpConnection& connection);
+  void run_on(WorkerPool& pool, HttpConnection& connection);
+  void saw_input(HttpConnection& connection, std::uint32_t events);
   void take_back(const Completion& completion);
   void finish_answer(HttpConnection& connection);
   void refuse(HttpConnection& connection, int status);
   void start_draining(HttpConnection& connection);
   void start_stopping();
   void sweep(Clock::time_point now);
-  void watch(HttpConnection& connection, std::uint32_t events, int operation = EPOLL_CTL_MOD);
+  void watch(HttpConnection& connection, std::uint32_t events);
   void set_deadline(HttpConnection& connection, milliseconds from_now);
   void count_bytes(HttpConnection& connection);
   void close(HttpConnection& connection);
@@ -119,6 +129,7 @@ class HttpServer::Loop {
   std::uint64_t next_id_ = kFirstConnectionId;
   std::size_t buffered_ = 0;
   std::size_t in_flight_ = 0;
+  std::size_t verifying_ = 0;
   bool accepting_paused_ = false;
   Clock::time_point next_sweep_ = Clock::time_point::max();
   std::optional<Clock::time_point> stop_deadline_;

@@ -1,7 +1,5 @@
 #include "api/http_server.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -76,6 +74,7 @@ void HttpServer::Loop::run() {
   std::array<epoll_event, 64> events;
   while (!stop_deadline_ || in_flight_ > 0 || !connections_.empty()) {
     int n = epoll_wait(epoll_.get(), events.data(), events.size(), wait_time(Clock::now()));
+    drain_completions();  // before the events, which may be of connections that are in there
     for (int i = 0; i < n; ++i) handle(events[static_cast<std::size_t>(i)]);
     drain_completions();
     if (stop_requested_ && !stop_deadline_) start_stopping();
@@ -85,9 +84,10 @@ void HttpServer::Loop::run() {
 }
 
 int HttpServer::Loop::wait_time(Clock::time_point now) const {
-  if (next_sweep_ == Clock::time_point::max()) return -1;
+  const std::int64_t longest = in_flight_ > 0 ? kLatestTakingBack.count() : 60'000;
+  if (next_sweep_ == Clock::time_point::max()) return in_flight_ > 0 ? static_cast<int>(longest) : -1;
   auto left = std::chrono::ceil<milliseconds>(next_sweep_ - now).count();
-  return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
+  return static_cast<int>(std::clamp<std::int64_t>(left, 0, longest));
 }
 
 void HttpServer::Loop::handle(const epoll_event& event) {
@@ -111,9 +111,7 @@ void HttpServer::Loop::handle(const epoll_event& event) {
     case State::draining:
       return drain_some(connection);
     case State::running:
-      // Only a hang-up is waited for; nobody would read the answer.
-      connection.canceled.store(true, std::memory_order_relaxed);
-      return;
+      return saw_input(connection, event.events);
     case State::writing:
       if (event.events & (EPOLLERR | EPOLLHUP)) return close(connection);
       return give_to_worker(connection);
@@ -133,8 +131,6 @@ void HttpServer::Loop::accept_all(Listener& listener) {
       }
       return;
     }
-    int on = 1;
-    setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     accepted_.add();
     std::uint64_t id = next_id_++;
     const auto tls = tls_ ? tls_() : nullptr;
@@ -146,7 +142,8 @@ void HttpServer::Loop::accept_all(Listener& listener) {
     connection.idle_since = Clock::now();
     if (connection.socket.is_encrypted()) connection.state = State::handshaking;
     set_deadline(connection, std::min(tls ? kHandshakeTimeout : kHeadTimeout, milliseconds(options_.read_timeout)));
-    watch(connection, EPOLLIN | EPOLLRDHUP, EPOLL_CTL_ADD);
+    watch(connection, kReading);
+    if (!tls) read_some(connection);  // most send their request at once
   }
 }
 

@@ -16,11 +16,15 @@ constexpr std::chrono::seconds kIdleTime{30};
 }  // namespace
 
 bool WorkerPool::submit(std::function<void()> job) {
-  std::lock_guard lock(mutex_);
-  if (stopping_) return false;
-  if (idle_ <= jobs_.size() && threads_ < max_threads_ && !start_thread() && threads_ == 0) return false;
-  jobs_.push_back(std::move(job));
-  work_arrived_.notify_one();
+  bool wake = false;
+  {
+    std::lock_guard lock(mutex_);
+    if (stopping_) return false;
+    if (idle_ <= jobs_.size() && threads_ < max_threads_ && !start_thread() && threads_ == 0) return false;
+    jobs_.push_back(std::move(job));
+    wake = wakes_another();
+  }
+  if (wake) work_arrived_.notify_one();
   return true;
 }
 
@@ -29,6 +33,14 @@ void WorkerPool::stop() {
   stopping_ = true;
   work_arrived_.notify_all();
   thread_ended_.wait(lock, [this] { return threads_ == 0; });
+}
+
+/// One thread is woken at a time, and wakes the next if there is work left: short jobs are done by those that are
+/// awake.
+bool WorkerPool::wakes_another() {
+  const bool wake = idle_ > 0 && !waking_ && !jobs_.empty();
+  waking_ = waking_ || wake;
+  return wake;
 }
 
 bool WorkerPool::start_thread() {
@@ -57,7 +69,9 @@ void WorkerPool::work() {
     if (!jobs_.empty()) {
       std::function<void()> job = std::move(jobs_.front());
       jobs_.pop_front();
+      const bool wake = wakes_another();
       lock.unlock();
+      if (wake) work_arrived_.notify_one();
       job();
       job = nullptr;
       lock.lock();
@@ -65,9 +79,14 @@ void WorkerPool::work() {
     }
     if (stopping_) break;
     ++idle_;
-    bool woken = work_arrived_.wait_for(lock, kIdleTime, [this] { return stopping_ || !jobs_.empty(); });
+    const auto until = std::chrono::steady_clock::now() + kIdleTime;
+    bool waited = false;
+    while (jobs_.empty() && !stopping_ && !waited) {
+      waited = work_arrived_.wait_until(lock, until) == std::cv_status::timeout;
+      waking_ = false;
+    }
     --idle_;
-    if (!woken) break;
+    if (waited && jobs_.empty() && !stopping_) break;
   }
   --threads_;
   // The pool may be destroyed as soon as the lock is released.

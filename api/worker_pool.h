@@ -24,6 +24,7 @@ class WorkerPool {
  private:
   static void* thread_main(void* pool);
   bool start_thread();
+  bool wakes_another();
   void work();
 
   const unsigned max_threads_;
@@ -33,6 +34,7 @@ class WorkerPool {
   std::deque<std::function<void()>> jobs_;
   unsigned threads_ = 0;
   unsigned idle_ = 0;
+  bool waking_ = false;  ///< an idle thread was woken and has not looked for work yet
   bool stopping_ = false;
 };
 
