@@ -81,8 +81,8 @@ constexpr std::array<std::string_view, 5> kHeaders{"Content-Security-Policy", "X
 /// Turns the tree of one file into a WebConfig. `status` keeps the first mistake.
 class WebConfigReader {
  public:
-  explicit WebConfigReader(const std::string& path) : path_(path), folder_(std::filesystem::path(path).parent_path()) {
-    config_.files.push_back(path);
+  WebConfigReader(const std::string& path, std::vector<std::string>& files)
+      : path_(path), folder_(std::filesystem::path(path).parent_path()), files_(files) {
     config_.tls.min_version = TLS1_2_VERSION;
     config_.tls.max_version = TLS1_3_VERSION;
   }
@@ -159,7 +159,7 @@ class WebConfigReader {
     const ConfigPosition at = node.find(key + "_file")->position;
     if (!inline_text.empty()) fail(at, "at most one of " + key + " and " + key + "_file may be given");
     const std::filesystem::path file = folder_ / name;
-    config_.files.push_back(file);
+    files_.push_back(file);
     auto content = read_config_file(file);
     if (content.ok()) return std::move(*content);
     fail(at, content.error().message);
@@ -278,18 +278,20 @@ class WebConfigReader {
 
   const std::string path_;
   const std::filesystem::path folder_;
+  std::vector<std::string>& files_;
   WebConfig config_;
   Status status_;
 };
 
 }  // namespace
 
-Result<WebConfig> load_web_config(const std::string& path) {
+Result<WebConfig> load_web_config(const std::string& path, std::vector<std::string>& files) {
+  files.assign(1, path);
   const auto text = read_config_file(path);
   if (!text.ok()) return text.error();
   const auto root = parse_yaml(*text, path);
   if (!root.ok()) return root.error();
-  return WebConfigReader(path).read(**root);
+  return WebConfigReader(path, files).read(**root);
 }
 
 }  // namespace pipit

@@ -34,11 +34,11 @@ struct WebConfig {
   std::vector<std::pair<std::string, std::string>> headers;
   DurationMs rate_interval = 0;  ///< time in which the bucket gains one request; 0: no limit
   unsigned rate_burst = 0;
-  std::vector<std::string> files;  ///< what was read: the file itself and those that it names
 };
 
 /// Reads the file and those that it names, relative to its folder. Every mistake is an error with its place: a
-/// misspelt key would leave open what it was to protect.
-Result<WebConfig> load_web_config(const std::string& path);
+/// misspelt key would leave open what it was to protect. `files` becomes what was looked for, also when that fails: the
+/// file itself and those that it names.
+Result<WebConfig> load_web_config(const std::string& path, std::vector<std::string>& files);
 
 }  // namespace pipit

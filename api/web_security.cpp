@@ -16,11 +16,9 @@ WebSecurity::WebSecurity(std::string path, MetricsRegistry& metrics)
 
 Result<std::unique_ptr<WebSecurity>> WebSecurity::open(const std::string& path, MetricsRegistry& metrics) {
   std::unique_ptr<WebSecurity> made(new WebSecurity(path, metrics));
-  auto rules = read(path);
+  auto rules = made->read_watched();
   if (!rules.ok()) return rules.error();
   made->rules_ = std::move(*rules);
-  made->files_ = made->rules_->config.files;
-  made->states_ = look_at(made->files_);
   made->is_tls_ = made->rules_->tls != nullptr;
   made->rate_tokens_ = made->rules_->config.rate_burst;
   made->rate_time_ = std::chrono::steady_clock::now();
@@ -28,8 +26,9 @@ Result<std::unique_ptr<WebSecurity>> WebSecurity::open(const std::string& path, 
   return made;
 }
 
-Result<std::shared_ptr<const WebSecurity::Rules>> WebSecurity::read(const std::string& path) {
-  auto config = load_web_config(path);
+Result<std::shared_ptr<const WebSecurity::Rules>> WebSecurity::read(const std::string& path,
+                                                                    std::vector<std::string>& files) {
+  auto config = load_web_config(path, files);
   if (!config.ok()) return config.error();
   auto rules = std::make_shared<Rules>();
   if (config->tls_enabled) {
@@ -58,12 +57,21 @@ std::vector<WebSecurity::FileState> WebSecurity::look_at(const std::vector<std::
   return states;
 }
 
+Result<std::shared_ptr<const WebSecurity::Rules>> WebSecurity::read_watched() {
+  constexpr int kTries = 3;  // another set of files each time: somebody is writing
+  for (int tries = 1;; ++tries) {
+    states_ = look_at(files_);  // as they are before they are read: what changes meanwhile is read again
+    std::vector<std::string> files;
+    auto rules = read(path_, files);
+    if (files == files_ || tries == kTries) return rules;
+    files_ = std::move(files);
+  }
+}
+
 std::shared_ptr<const WebSecurity::Rules> WebSecurity::rules() {
   const std::lock_guard lock(mutex_);
-  auto states = look_at(files_);
-  if (states == states_) return rules_;
-  states_ = std::move(states);  // as they were before they are read: what changes meanwhile is read again
-  auto found = read(path_);
+  if (look_at(files_) == states_) return rules_;
+  auto found = read_watched();
   Status status = found.ok() ? Status() : Status(found.error());
   if (status.ok() && ((*found)->tls != nullptr) != is_tls_) {
     status = bad_data(path_ + ": turning TLS on or off takes a restart");
@@ -74,10 +82,6 @@ std::shared_ptr<const WebSecurity::Rules> WebSecurity::rules() {
     return rules_;
   }
   rules_ = std::move(*found);
-  if (files_ != rules_->config.files) {
-    files_ = rules_->config.files;
-    states_ = look_at(files_);
-  }
   log_info("Loaded the web configuration", {{"file", path_}, {"users", rules_->config.users.size()}});
   return rules_;
 }

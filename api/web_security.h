@@ -19,8 +19,9 @@ namespace pipit {
 /// Who may ask: the file of --web.config.file, in force.
 ///
 /// The file and the files that it names are looked at for each connection and each request, and read again when they
-/// have changed. A change with a mistake is logged and refused, and what was in force stays. So is one that turns TLS
-/// on or off, as the clients' URLs would be wrong. Thread-safe.
+/// have changed. A change with a mistake is logged and refused, and what was in force stays, until one of the files
+/// that the refused one names changes. So is one that turns TLS on or off, as the clients' URLs would be wrong.
+/// Thread-safe.
 class WebSecurity {
  public:
   /// Reads the file. `metrics` must outlive this.
@@ -61,7 +62,9 @@ class WebSecurity {
   };
 
   WebSecurity(std::string path, MetricsRegistry& metrics);
-  static Result<std::shared_ptr<const Rules>> read(const std::string& path);
+  static Result<std::shared_ptr<const Rules>> read(const std::string& path, std::vector<std::string>& files);
+  /// Reads, and watches what was looked for.
+  Result<std::shared_ptr<const Rules>> read_watched();
   static std::vector<FileState> look_at(const std::vector<std::string>& files);
   /// The rules in force, read again if a file has changed.
   std::shared_ptr<const Rules> rules();

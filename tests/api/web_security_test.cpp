@@ -3,11 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/ssl.h>
 
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -190,6 +192,46 @@ TEST_F(WebSecurityTest, ChangesTakeEffectAndMistakesDoNot) {
   EXPECT_EQ(page.status, 200);
   EXPECT_EQ(page.header("X-Frame-Options"), "deny");
   EXPECT_EQ(page.header("Content-Security-Policy"), "default-src 'none'");
+}
+
+TEST_F(WebSecurityTest, ARefusedConfigurationIsTakenOnceItsCertificateAppears) {
+  serve("tls_server_config: {cert_file: server.pem, key_file: server.key}");
+  EXPECT_EQ(fetch_encrypted(), 200);
+  write("tls_server_config: {cert_file: new.pem, key_file: new.key, max_version: TLS12}");
+  EXPECT_EQ(fetch_encrypted(), 200) << "the old one stays";
+  std::filesystem::copy(folder_ / "server.key", folder_ / "new.key");
+  EXPECT_EQ(fetch_encrypted(), 200);
+  const auto successful = [&] { return metrics_.gauge("pipit_web_config_last_reload_successful", "").value(); };
+  EXPECT_EQ(successful(), 0);
+  std::filesystem::copy(folder_ / "server.pem", folder_ / "new.pem");
+  EXPECT_EQ(fetch_encrypted(), 200);
+  EXPECT_EQ(successful(), 1);
+  std::filesystem::remove(folder_ / "new.pem");
+  EXPECT_EQ(fetch_encrypted(), 200);
+  EXPECT_EQ(successful(), 0) << "the new files are the ones that are watched";
+}
+
+TEST_F(WebSecurityTest, AFloodOfGuessesHoldsUpNobodyWhoIsKnown) {
+  serve(std::string("basic_auth_users: {alice: ") + kSecretHash + "}");
+  const std::string alice = "Authorization: " + std::string(kAliceSecret) + "\r\n";
+  ASSERT_EQ(fetch(port_, "GET", "/-/healthy", alice).status, 200);
+  std::vector<std::unique_ptr<TestConnection>> guesses;
+  for (int i = 0; i < 100; ++i) {
+    // alice: and a password of five digits
+    std::string code(24, '\0');
+    const std::string guess = "alice:" + std::to_string(10'000 + i) + "!";
+    code.resize(static_cast<std::size_t>(EVP_EncodeBlock(reinterpret_cast<unsigned char*>(code.data()),
+                                                         reinterpret_cast<const unsigned char*>(guess.data()),
+                                                         static_cast<int>(guess.size()))));
+    guesses.push_back(std::make_unique<TestConnection>(port_));
+    guesses.back()->send("GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Basic " + code +
+                         "\r\n\r\n");
+  }
+  EXPECT_EQ(fetch(port_, "GET", "/-/healthy", alice).status, 200);
+  std::map<int, int> answers;
+  for (auto& guess : guesses) ++answers[guess->receive().value_or(TestResponse()).status];
+  EXPECT_EQ(answers[401] + answers[503], 100);
+  EXPECT_GE(answers[401], 32);
 }
 
 TEST_F(WebSecurityTest, AFloodIsAnsweredWith429) {
