@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "api/body_encoding.h"
+#include "model/regex_budget.h"
 #include "telemetry/log.h"
 
 namespace pipit {
@@ -163,6 +164,7 @@ class HttpExchange::HttplibServer final : public httplib::Server {
       Exchange& exchange = *current_exchange;
       HttpResponse answer;
       try {
+        const RegexBudget budget;
         answer = handler_(interpreted_request(request, exchange));
       } catch (const std::exception& e) {
         log_error("A request failed.", {{"path", request.path}, {"error", e.what()}});

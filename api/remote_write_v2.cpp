@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "api/remote_write_parser.h"
 #include "model/labels.h"
 #include "model/metadata.h"
 #include "storage/protobuf.h"
@@ -17,16 +18,16 @@ using protobuf::kFixed64;
 using protobuf::kVarint;
 using protobuf::put_bytes;
 
-/// Numbers that are packed in one field or stand in several.
+/// Numbers that are packed in one field or stand in several. False when there are more than labels could be.
 bool add_references(const Fields& field, std::vector<std::uint64_t>& references) {
   if (field.type == kVarint) {
     references.push_back(field.varint);
-    return true;
+    return references.size() <= 2 * kMaxRemoteWriteLabels;
   }
   if (field.type != kBytes) return false;
   ByteReader reader(field.bytes);
   while (!reader.done()) {
-    if (!reader.varint(references.emplace_back())) return false;
+    if (!reader.varint(references.emplace_back()) || references.size() > 2 * kMaxRemoteWriteLabels) return false;
   }
   return true;
 }

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "model/labels.h"
+#include "model/regex_budget.h"
 
 namespace pipit {
 
@@ -210,6 +211,9 @@ Result<Regex> Regex::compile(std::string_view pattern) {
   options.set_max_mem(kMaxProgramBytes);
   auto program = std::make_shared<Program>(pattern, options);
   if (!program->re.ok()) return bad_data("error parsing regexp: " + message_of(program->re));
+  if (!RegexBudget::take(static_cast<std::size_t>(program->re.ProgramSize()))) {
+    return bad_data("error parsing regexp: too large, together with the request's others");
+  }
   if (auto literals = LiteralExpander(pattern).expand()) program->literals = std::move(*literals);
   program->prefix = literal_prefix(pattern);
   Regex regex;

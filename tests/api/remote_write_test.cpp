@@ -479,6 +479,19 @@ TEST_F(RemoteWriteTest, RefusesHostileBodies) {
   EXPECT_EQ(post(Message().series({{"__name__", "up"}}, {{kTime, 1}})).status, 204) << "and the server lives";
 }
 
+TEST_F(RemoteWriteTest, ReferencesToSymbolsAreBounded) {
+  const std::string v2 =
+      "Content-Type: application/x-protobuf;proto=io.prometheus.write.v2.Request\r\nContent-Encoding: snappy\r\n";
+  const std::string symbols = Message::field(4, "") + Message::field(4, "a");
+  for (const std::size_t count : {std::size_t{8194}, std::size_t{4} << 20}) {
+    const TestResponse response =
+        post(Message::compress(symbols + Message::field(5, Message::field(1, std::string(count, '\1')))), v2);
+    EXPECT_EQ(response.status, 400);
+    EXPECT_THAT(response.body, HasSubstr("malformed protobuf"));
+  }
+  EXPECT_EQ(stored_series(), 0u);
+}
+
 TEST_F(RemoteWriteTest, RefusesPagesOfOtherSites) {
   const std::string body = Message().series({{"__name__", "up"}}, {{kTime, 1}}).compressed();
   for (const char* foreign :

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include "model/regex_budget.h"
+
 namespace pipit {
 namespace {
 
@@ -73,6 +75,23 @@ TEST(Regex, ExpandsTemplatesAsGoDoes) {
   }
   std::string out;
   EXPECT_FALSE(regex.full_match_expand("nothing", "$1", out));
+}
+
+TEST(Regex, OneRequestsExpressionsAreBoundedTogether) {
+  std::string large;
+  for (int i = 0; i < 100; ++i) large += "a{1000}";
+  const auto count_compiled = [&] {
+    int compiled = 0;
+    while (compiled < 100 && Regex::compile(large).ok()) ++compiled;
+    return compiled;
+  };
+  {
+    const RegexBudget budget;
+    EXPECT_EQ(count_compiled(), 19);
+    EXPECT_FALSE(Regex::compile(large).ok());
+  }
+  const RegexBudget next;
+  EXPECT_TRUE(Regex::compile(large).ok());
 }
 
 TEST(Matcher, FourKindsAndTheMissingLabel) {
