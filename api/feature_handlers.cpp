@@ -103,7 +103,7 @@ HttpResponse handle_features(const ServerOptions& options) {
                          {"label_values_match"},
                          {"lifecycle", options.enable_lifecycle},
                          {"openapi_3.1"},
-                         {"openapi_3.2", false},
+                         {"openapi_3.2"},
                          {"otlp_write_receiver", false},
                          {"query_stats"},
                          {"query_warnings"},
@@ -129,11 +129,14 @@ HttpResponse handle_features(const ServerOptions& options) {
   return api_success(data);
 }
 
-HttpResponse handle_openapi(const ServerOptions& options, std::string_view path_prefix) {
+HttpResponse handle_openapi(const ServerOptions& options, std::string_view path_prefix, std::string_view version) {
   constexpr std::string_view kServer = "url: /api/v1";
   std::string text(find_web_asset("openapi.yaml")->content);
   std::string base = options.external_url.empty() ? std::string(path_prefix) : options.external_url;
   while (base.ends_with('/')) base.pop_back();
+  // All of 3.1 is in 3.2, and nothing here needs what that adds.
+  constexpr std::string_view kVersion = "openapi: 3.1.0";
+  if (version == "3.2") text.replace(text.find(kVersion), kVersion.size(), "openapi: 3.2.0");
   text.replace(text.find(kServer), kServer.size(), "url: \"" + base + "/api/v1\"");
   HttpResponse response;
   response.content_type = "application/yaml; charset=utf-8";

@@ -175,7 +175,8 @@ Result<TimestampMs> parse_api_time(std::string_view text) {
 Result<DurationMs> parse_api_duration(std::string_view text) {
   if (const auto seconds = parse_float(text)) {
     const double ms = *seconds * 1000;
-    if (std::isnan(ms) || std::fabs(ms) > static_cast<double>(kMaxDuration)) {
+    if (std::isnan(ms)) return -kMaxDuration;  // Go's conversion gives its smallest number
+    if (std::fabs(ms) > static_cast<double>(kMaxDuration)) {
       return bad_data("cannot parse " + quoted(text) + " to a valid duration. It overflows int64");
     }
     return static_cast<DurationMs>(std::llround(ms));

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <fstream>
 #include <limits>
 #include <memory>
@@ -11,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "api/search_handlers.h"
 #include "config/config.h"
 #include "query/engine.h"
 #include "scrape/scrape_manager.h"
@@ -138,6 +140,52 @@ TEST_F(ServerTest, LongQueriesWorkAsUrlAndAsForm) {
   TestResponse from_form = fetch(port_, "POST", "/api/v1/query", "Content-Type: application/x-www-form-urlencoded\r\n",
                                  "time=60&query=" + std::string(1 << 20, '+') + "up");
   EXPECT_EQ(json::parse(from_form.body)["data"]["result"].size(), 2u);
+}
+
+TEST_F(ServerTest, BoundsWhatExpressionsCompileTo) {
+  start();
+  std::string large;
+  for (int i = 0; i < 100; ++i) large += "a%7B1000%7D";
+  std::string form = "query=up%7B";
+  for (int i = 0; i < 200; ++i) form += "job%21~%22" + large + std::to_string(i) + "%22%2C";
+  const TestResponse response =
+      fetch(port_, "POST", "/api/v1/query", "Content-Type: application/x-www-form-urlencoded\r\n", form + "%7D");
+  EXPECT_EQ(response.status, 400);
+  EXPECT_THAT(response.body, HasSubstr("error parsing regexp: too large, together with the request's others"));
+}
+
+TEST_F(ServerTest, BoundsWhatIsSearchedFor) {
+  start();
+  const auto patterns = [](std::size_t count, std::size_t length) {
+    std::string form = "start=0&end=60";
+    for (std::size_t i = 0; i < count; ++i) form += "&search%5B%5D=" + std::string(length, 'x');
+    return form;
+  };
+  const auto search = [&](const std::string& form) {
+    return fetch(port_, "GET", "/api/v1/search/metric_names?" + form);
+  };
+  EXPECT_EQ(search("start=0&end=60&search%5B%5D=up").body,
+            "{\"results\":[{\"name\":\"up\"}]}\n{\"status\":\"success\",\"has_more\":false}\n");
+  EXPECT_EQ(search(patterns(100, 1)).status, 200);
+  EXPECT_EQ(search(patterns(1, 4096)).status, 200);
+  for (const std::string& form : {patterns(101, 1), patterns(1, 4097), patterns(2, 2049)}) {
+    const TestResponse refused = search(form);
+    EXPECT_EQ(refused.status, 400);
+    EXPECT_EQ(json::parse(refused.body)["error"],
+              "too much in search[]: at most 100 patterns with 4096 bytes together");
+  }
+}
+
+TEST_F(ServerTest, DescribesItselfInTheVersionThatIsAskedFor) {
+  start();
+  for (const auto& [parameters, version] : {std::pair("", "3.1.0"),
+                                            {"?openapi_version=3.1", "3.1.0"},
+                                            {"?openapi_version=3.2", "3.2.0"},
+                                            {"?openapi_version=x", "3.1.0"}}) {
+    const TestResponse page = fetch(port_, "GET", std::string("/api/v1/openapi.yaml") + parameters);
+    EXPECT_EQ(page.status, 200);
+    EXPECT_EQ(page.body.substr(0, page.body.find('\n')), std::string("openapi: ") + version) << parameters;
+  }
 }
 
 TEST_F(ServerTest, AQueryNestedTooDeepIsAnErrorAndNoHarm) {
@@ -310,6 +358,29 @@ class StuckStore final : public Queryable {
   mutable std::atomic<int> entered{0};
   mutable std::atomic<int> canceled{0};
 };
+
+TEST(ServerCancellation, ASearchWhoseClientIsGoneEnds) {
+  MemoryStore store;
+  store.add({{"__name__", "up"}}, 60'000, 1);
+  MetricsRegistry metrics;
+  Engine engine(store, EngineOptions(), metrics);
+  const ServerContext context{.engine = engine,
+                              .source = store,
+                              .store = nullptr,
+                              .scraping = nullptr,
+                              .metrics = metrics,
+                              .config_text = nullptr,
+                              .flags = {},
+                              .reload = nullptr,
+                              .quit = nullptr};
+  HttpRequest request;
+  ASSERT_TRUE(request.form.parse("start=0&end=60").ok());
+  std::atomic<bool> canceled{false};
+  request.canceled = &canceled;
+  EXPECT_EQ(handle_search_metric_names(context, request).status, 200);
+  canceled = true;
+  EXPECT_EQ(handle_search_metric_names(context, request).status, 499);
+}
 
 TEST(ServerCancellation, AClientThatHangsUpEndsItsQuery) {
   StuckStore store;

@@ -82,6 +82,7 @@ TEST(ApiDuration, AcceptsSecondsAndDurations) {
   EXPECT_EQ(*parse_api_duration("15"), 15'000);
   EXPECT_EQ(*parse_api_duration("0.5"), 500);
   EXPECT_EQ(*parse_api_duration("1m30s"), 90'000);
+  EXPECT_LT(*parse_api_duration("NaN"), 0) << "as Go converts it";
   EXPECT_EQ(parse_api_duration("1e30").error().message,
             R"(cannot parse "1e30" to a valid duration. It overflows int64)");
   EXPECT_EQ(parse_api_duration("x").error().message, R"(cannot parse "x" to a valid duration)");

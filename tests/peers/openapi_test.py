@@ -78,6 +78,9 @@ class OpenApiTest(unittest.TestCase):
         pairs = {k: now if v == "now" else v for k, v in parameters.items()}
         return self.server.api(path.format(name="job").lstrip("/"), pairs, post=method == "post")
 
+    def test_is_openapi_32_when_asked(self):
+        self.assertEqual(self.server.api("openapi.yaml", {"openapi_version": "3.2"}).body.decode(), self.text.replace("openapi: 3.1.0", "openapi: 3.2.0", 1))
+
     def test_is_openapi_31(self):
         self.assertEqual(self.document["openapi"], "3.1.0")
         self.assertEqual(self.document["servers"], [{"url": "/api/v1"}])
@@ -145,7 +148,7 @@ class OpenApiTest(unittest.TestCase):
         features = self.server.data_of("features")
         for name in features["promql_functions"]:
             self.assertRegex(name, r"^[a-z][a-z0-9_]*$")
-        for name, enabled in (("admin", False), ("lifecycle", False), ("remote_write_receiver", False), ("openapi_3.1", True)):
+        for name, enabled in (("admin", False), ("lifecycle", False), ("remote_write_receiver", False), ("openapi_3.1", True), ("openapi_3.2", True)):
             self.assertEqual(features["api"][name], enabled)
         # What is named as there can be parsed.
         for expr, feature in (("up offset 5m", "offset"), ("up @ 1", "at_modifier"), ("up[5m:1m]", "subqueries"), ("up offset -5m", "negative_offset"),
