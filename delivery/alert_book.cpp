@@ -54,11 +54,20 @@ std::size_t bytes_of(const auto& labels) {
 }
 
 bool is_sound(const AlertNotice& notice) {
-  const auto valid = [](const Label& label) {
+  return !notice.labels.empty() && std::all_of(notice.labels.begin(), notice.labels.end(), [](const Label& label) {
     return !label.name.empty() && is_valid_utf8(label.name) && is_valid_utf8(label.value);
-  };
-  return !notice.labels.empty() && std::all_of(notice.labels.begin(), notice.labels.end(), valid) &&
-         std::all_of(notice.annotations.begin(), notice.annotations.end(), valid);
+  });
+}
+
+/// What people read need not keep an alert from them: bytes that are no text become question marks.
+void make_readable(std::vector<Label>& annotations) {
+  for (Label& annotation : annotations) {
+    for (std::string* text : {&annotation.name, &annotation.value}) {
+      if (is_valid_utf8(*text)) continue;
+      std::replace_if(
+          text->begin(), text->end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; }, '?');
+    }
+  }
 }
 
 }  // namespace
@@ -90,6 +99,7 @@ std::pair<AlertBook::Taken, AlertEntry*> AlertBook::take(AlertNotice notice, Dur
                                                          TimestampMs now) {
   const std::pair<Taken, AlertEntry*> refused{Taken::refused, nullptr};
   if (!is_sound(notice)) return refused;
+  make_readable(notice.annotations);
   DeliveredAlert alert;
   alert.starts_at = notice.starts_at != 0 ? notice.starts_at : notice.ends_at != 0 ? notice.ends_at : now;
   alert.timed_out = notice.ends_at == 0;
