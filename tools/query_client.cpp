@@ -288,6 +288,11 @@ Result<ServerReply> send_json(const std::string& url, const ServerAccess& access
   return send(url, access, std::move(http), timeout);
 }
 
+std::string server_origin(const std::string& url) {
+  const Result<ServerUrl> parsed = parse_url(url);
+  return parsed ? parsed->origin : std::string();
+}
+
 void interrupt_request() { interrupted = true; }
 
 bool take_interrupt() { return interrupted.exchange(false); }

@@ -37,6 +37,9 @@ Result<ServerReply> send_get(const std::string& url, const std::string& path, Du
 Result<ServerReply> send_json(const std::string& url, const ServerAccess& access, const std::string& method,
                               const ApiRequest& request, const std::string& json, DurationMs timeout);
 
+/// Of a server's URL what may be shown: scheme, host and port, without a password.
+std::string server_origin(const std::string& url);
+
 /// Ends the running request; from a signal handler too. take_interrupt() tells whether that was called since.
 void interrupt_request();
 bool take_interrupt();

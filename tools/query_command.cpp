@@ -85,7 +85,7 @@ std::optional<std::string> fetch_data(const QueryOptions& options, const ApiRequ
 }
 
 int stranger(const QueryOptions& options) {
-  print(stderr, "error: " + printable(options.url) + " answered, but not as Prometheus's API does\n");
+  print(stderr, "error: " + printable(server_origin(options.url)) + " answered, but not as Prometheus's API does\n");
   return kNoServer;
 }
 
@@ -143,7 +143,7 @@ int evaluate(const QueryOptions& options) {
       print(stdout, *plan);
       return kAnswered;
     }
-    print(stderr, "error: " + printable(options.url) + " answered, but does not explain queries\n");
+    print(stderr, "error: " + printable(server_origin(options.url)) + " answered, but does not explain queries\n");
     return kNoServer;
   }
   switch (options.output) {

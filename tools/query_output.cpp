@@ -19,7 +19,7 @@ std::string format_vector(const QueryAnswer& answer) {
   std::vector<std::string> names;
   std::size_t width = 0;
   for (const AnswerSeries& series : answer.series) {
-    names.push_back(series.labels.to_string());
+    names.push_back(printable(series.labels.to_string()));
     width = std::max(width, display_width(names.back()));
   }
   std::string out;
@@ -36,7 +36,7 @@ std::string format_matrix(const QueryAnswer& answer) {
   std::string out;
   for (const AnswerSeries& series : answer.series) {
     if (!out.empty()) out += '\n';
-    out += series.labels.to_string() + '\n';
+    out += printable(series.labels.to_string()) + '\n';
     for (const AnswerPoint& point : series.points) {
       constexpr std::size_t kTimeWidth = sizeof("2026-11-22T10:00:00.000Z") - 1;
       out += "  ";

@@ -6,6 +6,7 @@
 #include "model/duration.h"
 #include "query/function_table.h"
 #include "tools/query_client.h"
+#include "tools/query_output.h"
 
 namespace pipit {
 namespace {
@@ -80,7 +81,10 @@ const std::vector<std::string>& QuerySuggestions::names_of(const QueryOptions& q
   const Json data = answer.is_object() ? answer.value("data", Json()) : Json();
   if (!data.is_array()) return names.names;
   for (const Json& name : data) {
-    if (name.is_string()) names.names.push_back(name.get<std::string>());
+    if (!name.is_string()) continue;
+    // The terminal gets them as they are.
+    std::string text = name.get<std::string>();
+    if (printable(text) == text) names.names.push_back(std::move(text));
   }
   return names.names;
 }

@@ -39,6 +39,17 @@ TEST(QueryTable, MatrixIsABlockASeries) {
             "  2023-11-14T22:13:35.000Z  {\"count\":\"4\",\"sum\":\"5\"}\n");
 }
 
+TEST(QueryTable, LabelsSendNothingToTheTerminal) {
+  // U+009B begins a sequence in one character.
+  for (const char* type : {"vector", "matrix"}) {
+    const std::string table =
+        format_table(read(std::string(R"({"status":"success","data":{"resultType":")") + type +
+                          R"(","result":[{"metric":{"a":"\u009b2J\u001b[2J"},"values":[[1,"2"]]}]}})"));
+    EXPECT_EQ(table.find('\x1b'), std::string::npos);
+    EXPECT_EQ(table.find("\xc2\x9b"), std::string::npos);
+  }
+}
+
 TEST(QueryTable, ScalarsAndStringsAreBare) {
   EXPECT_EQ(format_table(read(R"({"status":"success","data":{"resultType":"scalar","result":[1,"2"]}})")), "2\n");
   // A server must not be able to send escape sequences to the terminal.
