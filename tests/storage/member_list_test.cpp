@@ -49,12 +49,12 @@ TEST(MemberListTest, FindsSomeOfMany) {
   members.insert(1500, 500);  // late
   members.remove(3000);
   const auto slots = [&](const std::vector<std::uint32_t>& ordinals) {
-    std::vector<std::uint32_t> slots;
+    std::vector<std::uint32_t> found;
     for (const MemberList::Member& member : members.of(ordinals)) {
       EXPECT_TRUE(std::ranges::binary_search(ordinals, member.ordinal));
-      slots.push_back(member.slot);
+      found.push_back(member.slot);
     }
-    return slots;
+    return found;
   };
   EXPECT_EQ(slots({}), std::vector<std::uint32_t>());
   EXPECT_EQ(slots({0, 1, 1500, 3000, 29'997, 50'000}), (std::vector<std::uint32_t>{0, 500, 9999}));
