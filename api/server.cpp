@@ -352,7 +352,7 @@ void Server::Impl::add_page_routes() {
   add("/delivery", kGet, [this](const HttpRequest&) { return handle_page(options_, "delivery.html"); });
   add("/rules", kGet, [this](const HttpRequest&) { return handle_page(options_, "rules.html"); });
   add(
-      "/assets/*", kGet, [this](const HttpRequest& request) { return handle_asset(request.path); }, "/assets");
+      "/assets/*", kGet, [](const HttpRequest& request) { return handle_asset(request.path); }, "/assets");
 }
 
 // ---- answering -----------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ class DeliveryCrashTest(unittest.TestCase):
         self.config = self.folder.write("alertmanager.yml", CONFIG.replace("SMTP", str(self.mail.port))
                                         .replace("HOOK", str(self.webhook.port)))
         self.port = harness.free_port()
+        self.since = {}
 
     def start(self):
         server = harness.Server(harness.PIPIT, self.folder, "global: {}\n", [f"--alertmanager.config.file={self.config}"],
@@ -40,9 +41,12 @@ class DeliveryCrashTest(unittest.TestCase):
         return server.wait_ready()
 
     def fire(self, server, name):
-        end = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=2)).isoformat()
+        """Says that an alert fires, and since when, as Prometheus does each time."""
+        now = datetime.datetime.now(datetime.timezone.utc)
+        start = self.since.setdefault(name, now.isoformat())
+        end = (now + datetime.timedelta(hours=2)).isoformat()
         answer = harness.request(server.url + "/api/v2/alerts", headers={"Content-Type": "application/json"},
-                                 body=json.dumps([{"labels": {"alertname": name}, "endsAt": end}]).encode())
+                                 body=json.dumps([{"labels": {"alertname": name}, "startsAt": start, "endsAt": end}]).encode())
         self.assertEqual(answer.status, 200)
 
     def hooked(self, name):
