@@ -130,14 +130,15 @@ void Dispatcher::adopt(AlertGroup& group, const AlertGroup& old, bool was_tellin
   schedule(group, was_telling ? now.steady : std::min(old.next_flush, latest));
 }
 
-/// A group that an earlier process told of something waits from then on.
+/// A group of which an earlier process told each integration waits from then on.
 void Dispatcher::resume(AlertGroup& group, Moment now) {
-  TimestampMs told_at = 0;
+  TimestampMs told_at = now.wall;
   for (const auto& telling : group.tellings) {
     const ToldEntry* told = log_.find(telling->log_key);
-    if (told != nullptr && told->expires_at > now.wall) told_at = std::max(told_at, told->at);
+    if (told == nullptr || told->expires_at <= now.wall) return;
+    told_at = std::min(told_at, told->at);
   }
-  if (told_at == 0) return;
+  if (group.tellings.empty()) return;
   group.flushed = true;
   const DurationMs interval = group.route->group_interval;
   schedule(group, now.steady + std::clamp<DurationMs>(told_at + interval - now.wall, 0, interval));
@@ -148,6 +149,10 @@ void Dispatcher::take(std::vector<AlertNotice> notices, Moment now) {
     const auto [taken, entry] = book_.take(std::move(notice), config_->defaults.resolve_timeout, now.wall);
     if (taken == AlertBook::Taken::refused) {
       invalid_.add();
+      if (!std::exchange(complained_, true)) {
+        log_warn("Alerts are refused: for labels that are no text, their size, or want of room",
+                 {{"known_alerts", book_.size()}});
+      }
       continue;
     }
     (entry->alert->resolved_at(now.wall) ? received_resolved_ : received_firing_).add();
@@ -243,6 +248,7 @@ void Dispatcher::maintain(Moment now) {
   count_alerts(now.wall);
   if (now.steady < next_garbage_) return;
   next_garbage_ = now.steady + kGarbage;
+  complained_ = false;
   std::set<std::string_view> used;
   for (const auto& [key, group] : groups_) {
     for (const auto& telling : group->tellings) used.insert(telling->log_key);

@@ -114,6 +114,7 @@ class Dispatcher {
   std::int64_t next_maintenance_ = 0;
   std::int64_t next_garbage_ = 0;
   bool too_many_groups_ = false;
+  bool complained_ = false;  ///< of alerts that were refused
 
   Counter& received_firing_;
   Counter& received_resolved_;

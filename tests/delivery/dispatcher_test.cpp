@@ -373,6 +373,24 @@ TEST_F(DispatcherTest, RestartTellsWhatWasNotTold) {
   EXPECT_EQ(attempts_[0].notification->id, before[0].notification->id);
 }
 
+TEST_F(DispatcherTest, RestartTellsAtOnceWhoWasNotTold) {
+  const std::string both = R"(
+route: {receiver: both, group_wait: 0s}
+receivers: [{name: both, webhook_configs: [{url: 'http://bad'}, {url: 'http://works'}]}]
+)";
+  apply(both);
+  modes_["http://bad"] = Mode::hang;
+  fire({{"i", "1"}});
+  advance(10 * kSecond);
+  EXPECT_THAT(told(), SizeIs(2));
+  kill();
+  modes_["http://bad"] = Mode::deliver;
+  start();
+  apply(both);
+  advance(1);
+  EXPECT_THAT(told(), ElementsAre("http://bad {}:{} firing=1 resolved="));
+}
+
 TEST_F(DispatcherTest, KilledBetweenTellingAndLoggingTellsAgainWithTheSameId) {
   apply(kSimple);
   fire({{"job", "a"}, {"i", "1"}}, 4 * kMinute);
