@@ -99,6 +99,9 @@ class Smtp final : public SmtpDelivery, public std::enable_shared_from_this<Smtp
         done_(std::move(done)) {}
 
   void start(DurationMs timeout) {
+    for (const std::string* secret : {&mail_.password, &mail_.secret}) {
+      if (secret->size() > 1) secrets_.insert(secrets_.end(), {*secret, base64(*secret)});
+    }
     const auto self = shared_from_this();
     deadline_.expires_after(std::chrono::milliseconds(timeout));
     deadline_.async_wait([self](const boost::system::error_code& ec) {
@@ -280,6 +283,7 @@ class Smtp final : public SmtpDelivery, public std::enable_shared_from_this<Smtp
 
   /// A command of which the end is a secret.
   void hidden(const std::string& begin, const std::string& secret, Then then) {
+    if (secret.size() > 1) secrets_.push_back(secret);
     note("> " + begin + "<secret>");
     doing_ = "the login";
     write(begin + secret + "\r\n", std::move(then));
@@ -353,15 +357,18 @@ class Smtp final : public SmtpDelivery, public std::enable_shared_from_this<Smtp
       std::string_view line = std::string_view(unread_).substr(begin, end - begin);
       if (line.ends_with('\r')) line.remove_suffix(1);
       begin = end + 1;
+      const std::string shown = limit_characters(without_secrets(std::string(line)), 512);
       const bool numbered =
           line.size() >= 3 && std::all_of(line.begin(), line.begin() + 3, [](char c) { return c >= '0' && c <= '9'; });
       if (!numbered || (line.size() > 3 && line[3] != ' ' && line[3] != '-')) {
-        finish(Kind::failed, "the server does not speak SMTP: " + limit_characters(line, 100));
+        finish(Kind::failed, "the server does not speak SMTP: " + limit_characters(shown, 100));
         return false;
       }
       reply.code = (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0');
-      reply.lines.push_back(limit_characters(line.substr(std::min<std::size_t>(line.size(), 4)), 512));
-      lines += (lines.empty() ? "< " : "\n< ") + limit_characters(line, 512);
+      // The challenge of a login is needed as it came.
+      reply.lines.push_back(reply.code == 334 ? std::string(line.substr(std::min<std::size_t>(line.size(), 4)))
+                                              : shown.substr(std::min<std::size_t>(shown.size(), 4)));
+      lines += (lines.empty() ? "< " : "\n< ") + shown;
       if (line.size() > 3 && line[3] == '-') continue;
       unread_.erase(0, begin);
       note(lines);
@@ -383,12 +390,9 @@ class Smtp final : public SmtpDelivery, public std::enable_shared_from_this<Smtp
 
   /// Also when a server repeats what it was told.
   std::string without_secrets(std::string text) const {
-    for (const std::string* secret : {&mail_.password, &mail_.secret}) {
-      if (secret->size() < 2) continue;
-      for (const std::string& form : {*secret, base64(*secret)}) {
-        for (std::size_t at = text.find(form); at != std::string::npos; at = text.find(form, at + 8)) {
-          text.replace(at, form.size(), "<secret>");
-        }
+    for (const std::string& secret : secrets_) {
+      for (std::size_t at = text.find(secret); at != std::string::npos; at = text.find(secret, at + 8)) {
+        text.replace(at, secret.size(), "<secret>");
       }
     }
     return text;
@@ -424,6 +428,7 @@ class Smtp final : public SmtpDelivery, public std::enable_shared_from_this<Smtp
   std::string words_;
   std::size_t accepted_ = 0;
   std::string refusals_;
+  std::vector<std::string> secrets_;  ///< that no message may show
   std::string conversation_;
 };
 

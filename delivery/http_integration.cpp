@@ -136,6 +136,7 @@ std::string HttpIntegration::without_secrets(std::string text) const {
 void HttpIntegration::answered(FetchResult result) {
   Answer answer{result.http_status, result.content_type, std::string(result.body.view()), result.retry_after};
   context_.client.pages().give(std::move(result.body));
+  answer.body = without_secrets(std::move(answer.body));  // before anything is cut off, and half a secret is none
   DeliveryOutcome outcome;
   if (answer.status == 0) {
     outcome.kind = DeliveryOutcome::Kind::failed;
@@ -145,8 +146,8 @@ void HttpIntegration::answered(FetchResult result) {
   }
   outcome.reason = without_secrets(std::move(outcome.reason));
   const std::string scheme = url_.endpoint.tls ? "https://" : "http://";
-  std::string said =
-      "POST " + scheme + url_.authority + " <redacted>\n" + limit_characters(*request_.form, kShown) + "\n";
+  std::string said = "POST " + scheme + url_.authority + " <redacted>\n" + limit_characters(*request_.form, kShown);
+  if (!said.ends_with('\n')) said += '\n';
   said += answer.status == 0 ? outcome.reason : "HTTP " + std::to_string(answer.status);
   if (!answer.body.empty()) said += "\n" + limit_characters(answer.body, kShown);
   outcome.conversation = without_secrets(std::move(said));

@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <chrono>
-#include <cstdlib>
-#include <fstream>
-#include <iterator>
+#include <cstdio>
 
 namespace pipit {
 namespace {
@@ -21,6 +19,20 @@ bool is_zone_name(std::string_view name) {
          std::all_of(name.begin(), name.end(), [](unsigned char c) {
            return std::isalnum(c) != 0 || c == '/' || c == '_' || c == '-' || c == '+' || c == '.';
          });
+}
+
+/// The file's bytes; none when there is no such file, or when it is a folder.
+std::string read_file(const std::string& path) {
+  std::string bytes;
+  std::FILE* file = std::fopen(path.c_str(), "rbe");
+  if (file == nullptr) return bytes;
+  char buffer[4096];
+  while (const std::size_t size = std::fread(buffer, 1, sizeof buffer, file)) {
+    bytes.append(buffer, size);
+    if (bytes.size() > kMostBytes) break;
+  }
+  std::fclose(file);
+  return bytes;
 }
 
 std::int64_t number_at(std::string_view bytes, std::size_t at, std::size_t size) {
@@ -98,9 +110,7 @@ Result<TimeZone> TimeZone::load(const std::string& name) {
   }
   const Error unknown{ErrorKind::not_found, "unknown time zone " + name};
   if (!is_zone_name(name)) return unknown;
-  std::ifstream file(name == "Local" ? std::string(kSystemZone) : kFolder + name, std::ios::binary);
-  std::string bytes;
-  if (file) bytes.assign(std::istreambuf_iterator<char>(file), {});
+  const std::string bytes = read_file(name == "Local" ? std::string(kSystemZone) : kFolder + name);
   if (bytes.empty() && name == "Local") return load("UTC");
   auto zone = parse(bytes);
   if (!zone.ok()) return unknown;

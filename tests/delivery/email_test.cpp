@@ -268,6 +268,12 @@ TEST_F(EmailTest, LogsInAsTheServerWantsIt) {
 }
 
 TEST_F(EmailTest, ShowsNoPasswordThatIsRefused) {
+  Manners plain;
+  plain.auth = "PLAIN";
+  MailServer repeats(plain);
+  const DeliveryOutcome said = mail(repeats, std::string(kClear) + ", auth_username: tim, auth_password: geheimnis");
+  EXPECT_THAT(said.reason, HasSubstr("535 no: AUTH PLAIN <secret>"));
+  EXPECT_THAT(said.reason + said.conversation, Not(HasSubstr("AHRpbQBnZWhlaW1uaXM")));
   Manners manners;
   manners.auth = "LOGIN";
   MailServer server(manners);

@@ -62,6 +62,30 @@ TEST_F(ToolsFiles, CheckConfigCountsWhatLoadsAndShowsWarnings) {
   EXPECT_EQ(outcome.err, "");
 }
 
+TEST_F(ToolsFiles, CheckAlertmanagerSaysWhoIsToldAndWhatFails) {
+  const std::string good = write("am.yml",
+                                 "route: {receiver: a, routes: [{receiver: b, matchers: [x=y]}]}\nreceivers:\n"
+                                 "- name: a\n  webhook_configs: [{url: 'http://h/'}, {url: 'http://i/'}]\n"
+                                 "- name: b\n  discord_configs: [{webhook_url: 'http://h/', title: '{{ .Nope }}'}]\n"
+                                 "- name: c\n");
+  const Outcome outcome = check({"alertmanager", good});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("am.yml: SUCCESS: 2 routes, 3 receivers, 0 inhibit rules, 0 time intervals\n"));
+  EXPECT_THAT(outcome.out, HasSubstr("receiver \"a\" tells 2 webhook\n"));
+  EXPECT_THAT(outcome.out, HasSubstr("warning: receiver \"c\" is named by no route\n"));
+  EXPECT_THAT(outcome.out, HasSubstr("warning: receiver \"b\": discord_configs.title fails: template: :1:3"));
+  const std::string bad =
+      write("bad.yml", "route: {receiver: a}\nreceivers: [{name: a, email_configs: [{to: a@b}]}]\n");
+  const Outcome refused = check({"alertmanager", bad, good});
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_THAT(refused.err, HasSubstr("bad.yml:2:38: no global SMTP smarthost set"));
+  const std::string missing =
+      write("missing.yml", "route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{url_file: nowhere}]}]\n");
+  EXPECT_EQ(check({"alertmanager", missing}).code, 1);
+  EXPECT_EQ(check({"alertmanager", "--syntax-only", missing}).code, 0);
+  EXPECT_EQ(check({"alertmanager"}).code, 2);
+}
+
 TEST_F(ToolsFiles, CheckConfigFailsWhenOneFileDoes) {
   const std::string good = write("good.yml", "global: {}\n");
   const std::string bad = write("bad.yml", "globl: {}\n");
