@@ -163,7 +163,7 @@ async function refresh() {
     alerts = [...new Map(groups.flatMap((group) => group.alerts).map((alert) => [alert.fingerprint, alert])).values()];
     const quiet = alerts.filter((alert) => stateOf(alert) !== "active").length;
     byId("summary").textContent = alerts.length
-      ? `${alerts.length - quiet} alerts are told of, ${quiet} are silenced, inhibited or muted.` : "There are no alerts.";
+      ? `Told of: ${alerts.length - quiet}. Silenced, inhibited or muted: ${quiet}.` : "There are no alerts.";
     byId("groups").replaceChildren(...groups.map(groupSection));
     byId("silences").replaceChildren(...(silences.length
       ? [table(["State", "Matchers", "From", "Until", "Who", "Why", ""], silences.slice(0, 200).map(silenceRow))] : []));
