@@ -98,11 +98,12 @@ receivers: [{name: root, webhook_configs: [{url: WEB/root}]}]
 }
 
 
-def alert_of(text, now):
+def alert_of(text, now, since):
+    """It begins when it is first said: what is older than group_wait is told at once, while others still come in."""
     name, *pairs = text.lstrip("-").split()
     labels = {"alertname": name, **dict(pair.split("=") for pair in pairs)}
     alert = {"labels": labels, "annotations": {"summary": f"{name} it is", "odd": "<b>\"ü\" & 'x'</b>"},
-             "startsAt": "2026-01-02T03:04:05.678Z", "generatorURL": f"http://prometheus.example/{name}"}
+             "startsAt": since.setdefault(text.lstrip("-"), now.isoformat()), "generatorURL": f"http://prometheus.example/{name}"}
     if text.startswith("-"):
         alert["endsAt"] = now.isoformat()
     else:
@@ -123,6 +124,7 @@ def comparable(request):
     """A notification without what differs between two programs and two runs."""
     body = dict(request["body"], externalURL="", path=request["path"])
     for alert in body["alerts"]:
+        alert["startsAt"] = "since"
         if alert["endsAt"].startswith("20"):
             alert["endsAt"] = "over"
     body["alerts"] = sorted(body["alerts"], key=lambda a: json.dumps(a["labels"], sort_keys=True))
@@ -131,7 +133,7 @@ def comparable(request):
 
 def play(url, webhook, steps):
     """Does the steps; gives the notifications, in order of each group."""
-    headers = {"Content-Type": "application/json"}
+    headers, since = {"Content-Type": "application/json"}, {}
     for step in steps:
         now = datetime.datetime.now(datetime.timezone.utc)
         if isinstance(step, (int, float)):
@@ -142,7 +144,7 @@ def play(url, webhook, steps):
                                      body=json.dumps(silence_of(step.removeprefix("silence:"), now)).encode())
         else:
             answer = harness.request(url + "/api/v2/alerts", headers=headers,
-                                     body=json.dumps([alert_of(text, now) for text in step]).encode())
+                                     body=json.dumps([alert_of(text, now, since) for text in step]).encode())
         assert answer.status == 200, answer.body
     groups = {}
     for request in list(webhook.requests):
