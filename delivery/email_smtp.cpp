@@ -365,9 +365,7 @@ class Smtp final : public SmtpDelivery, public std::enable_shared_from_this<Smtp
         return false;
       }
       reply.code = (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0');
-      // The challenge of a login is needed as it came.
-      reply.lines.push_back(reply.code == 334 ? std::string(line.substr(std::min<std::size_t>(line.size(), 4)))
-                                              : shown.substr(std::min<std::size_t>(shown.size(), 4)));
+      reply.lines.emplace_back(line.substr(std::min<std::size_t>(line.size(), 4)));
       lines += (lines.empty() ? "< " : "\n< ") + shown;
       if (line.size() > 3 && line[3] == '-') continue;
       unread_.erase(0, begin);
