@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <random>
 
+#include "model/regex_budget.h"
 #include "storage/coding.h"
 
 namespace pipit {
@@ -31,6 +32,18 @@ std::size_t size_of(const Silence& silence) {
   std::size_t bytes = silence.id.size() + silence.created_by.size() + silence.comment.size();
   for (const Matcher& matcher : silence.matchers) bytes += matcher.name().size() + matcher.value().size() + 16;
   return bytes;
+}
+
+/// What the regular expressions take, which may be far more than their texts: they are kept compiled. Nothing: too much
+/// for one silence.
+std::optional<std::size_t> program_bytes(const Silence& silence) {
+  constexpr std::size_t kInstructionBytes = 16;
+  const RegexBudget budget;
+  for (const Matcher& matcher : silence.matchers) {
+    if (matcher.type() != MatchType::regex && matcher.type() != MatchType::not_regex) continue;
+    if (!Regex::compile(matcher.value()).ok()) return std::nullopt;
+  }
+  return budget.used() * kInstructionBytes;
 }
 
 Status validate(const Silence& silence, TimestampMs now) {
@@ -157,9 +170,13 @@ Result<Silences::Change> Silences::prepare_set(Silence silence, TimestampMs now)
   }
   silence.updated_at = now;
   if (old != nullptr && can_become(*old, silence, now)) return Change{silence.id, {std::move(silence)}};
-  if (by_id_.size() >= limits_.silences || bytes_ + bytes > limits_.bytes) {
+  if (by_id_.size() >= limits_.silences) {
     return bad_data("exceeded maximum number of silences: " + std::to_string(by_id_.size()) +
                     " (limit: " + std::to_string(limits_.silences) + ")");
+  }
+  const auto programs = program_bytes(silence);
+  if (!programs || bytes_ + bytes + *programs > limits_.bytes) {
+    return bad_data("the regular expressions of silences take too much memory");
   }
   Change change;
   if (old != nullptr && old->state(now) != SilenceState::expired) change = *prepare_expire(old->id, now);
@@ -195,12 +212,13 @@ void Silences::commit(Change change) {
     auto& held = by_id_[silence.id];
     if (!held) {
       held = std::make_shared<Held>();
+      held->programs = program_bytes(silence).value_or(0);
       held->version = ++version_;
       by_version_.emplace(held->version, held);
     }
     // Alerts know which of these match them. The matchers of one stay.
     bytes_ -= held->bytes;
-    held->bytes = size_of(silence);
+    held->bytes = size_of(silence) + held->programs;
     bytes_ += held->bytes;
     held->silence = std::move(silence);
   }

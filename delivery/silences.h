@@ -24,6 +24,7 @@ class Silences {
     Silence silence;
     std::uint64_t version = 0;
     std::size_t bytes = 0;
+    std::size_t programs = 0;  ///< of these, what the regular expressions compile to
   };
 
  public:
@@ -38,7 +39,7 @@ class Silences {
   struct Limits {
     std::size_t silences = 10'000;
     std::size_t bytes_each = 64 << 10;
-    std::size_t bytes = 64 << 20;
+    std::size_t bytes = 64 << 20;  ///< with what their regular expressions compile to
     DurationMs retention = DurationMs{120} * 3'600'000;
   };
 

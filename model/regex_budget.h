@@ -20,6 +20,8 @@ class RegexBudget {
 
   /// Takes what a program has from the thread's budget. False when that has less; true without a budget.
   static bool take(std::size_t instructions);
+  /// What was compiled so far.
+  std::size_t used() const { return kInstructions - left_; }
 
  private:
   std::size_t left_ = kInstructions;

@@ -186,6 +186,20 @@ TEST(SilencesTest, RefusesWhatMakesNoSense) {
   EXPECT_THAT(set(silences, silence("a", "b", 1, 9000), 5), ::testing::HasSubstr("exceeded maximum number"));
 }
 
+TEST(SilencesTest, SmallTextsCannotTakeAllMemory) {
+  Silences silences{{.bytes = 8 << 20}};
+  Silence small = silence("a", "b", 1, 9000);
+  std::string pattern;
+  for (int i = 0; i < 50; ++i) pattern += "x{1000}";
+  small.matchers = {*Matcher::make(MatchType::regex, "a", pattern)};
+  std::string last;
+  int taken = 0;
+  while (taken < 1000 && (last = set(silences, small, 5)).size() == 36) ++taken;
+  EXPECT_EQ(last, "error: the regular expressions of silences take too much memory");
+  EXPECT_GT(taken, 5);
+  EXPECT_EQ(set(silences, silence("a", "b", 1, 9000), 5).size(), 36U);
+}
+
 TEST(SilencesTest, KnowWhichAlertsTheyMute) {
   Silences silences{{.retention = 1000}};
   const Labels labels{{"a", "b"}};
