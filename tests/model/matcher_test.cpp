@@ -1,6 +1,11 @@
 #include "model/matcher.h"
 
 #include <gmock/gmock.h>
+#include <malloc.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
 
 #include "model/regex_budget.h"
 
@@ -92,6 +97,40 @@ TEST(Regex, OneRequestsExpressionsAreBoundedTogether) {
   }
   const RegexBudget next;
   EXPECT_TRUE(Regex::compile(large).ok());
+}
+
+/// What glibc has given out.
+std::size_t allocated_bytes() {
+  const struct mallinfo2 info = ::mallinfo2();
+  return info.uordblks + info.hblkhd;
+}
+
+TEST(Regex, WhatOneRequestsExpressionsRememberOfTextsIsBoundedTogether) {
+  // With each of them this text finds states of more than a megabyte.
+  std::string text;
+  std::uint32_t random = 1;
+  for (int i = 0; i < 5'000; ++i) text += (random = random * 1'664'525 + 1'013'904'223) >> 31 ? 'a' : 'b';
+  const RegexBudget budget;
+  const std::size_t before = allocated_bytes();
+  std::vector<Regex> expressions;
+  for (int i = 0; i < 200; ++i) {
+    auto compiled = Regex::compile(".*a.{" + std::to_string(20 + i % 40) + "}x.*|.*a.{12}b");
+    ASSERT_TRUE(compiled.ok());
+    expressions.push_back(std::move(*compiled));
+  }
+  const bool matches = expressions.front().full_match(text);
+  for (const Regex& regex : expressions) EXPECT_EQ(regex.full_match(text), matches);
+  EXPECT_LT(allocated_bytes() - before, std::size_t{100} << 20);
+}
+
+TEST(Regex, ABudgetWithinAnotherLeavesThatInForce) {
+  std::string large;
+  for (int i = 0; i < 100; ++i) large += "a{1000}";
+  const RegexBudget outer;
+  { const RegexBudget inner; }
+  int compiled = 0;
+  while (compiled < 100 && Regex::compile(large).ok()) ++compiled;
+  EXPECT_LT(compiled, 100);
 }
 
 TEST(Matcher, FourKindsAndTheMissingLabel) {
