@@ -82,7 +82,9 @@ std::string Liveness::storing_fault(bool expects_samples, DurationMs patience, T
 std::vector<GroupProgress> progress_of(const std::vector<std::shared_ptr<RuleGroup>>& groups) {
   std::vector<GroupProgress> progress;
   progress.reserve(groups.size());
-  for (const auto& group : groups) progress.push_back({group->name(), group->interval(), group->last_evaluation()});
+  for (const auto& group : groups) {
+    progress.push_back({group->file() + ";" + group->name(), group->interval(), group->last_evaluation()});
+  }
   return progress;
 }
 

@@ -16,7 +16,7 @@ class Counter;
 
 /// How far a rule group has come.
 struct GroupProgress {
-  std::string name;
+  std::string name;  ///< FILE;NAME, as files may have groups of one name
   DurationMs interval = 0;
   TimestampMs last_evaluation = kMinTimestamp;  ///< kMinTimestamp: never
 };
