@@ -1,5 +1,6 @@
 #include "tools/alert_try.h"
 
+#include <signal.h>
 #include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
 #include <chrono>
@@ -94,6 +95,7 @@ int try_receiver(int argc, char** argv) {
   app.add_flag("--resolved", options.resolved, "The alert is over");
   app.add_flag("-v,--verbose", options.verbose, "Shows what was said also when it went well");
   if (const auto code = parse_command(app, argc, argv)) return *code;
+  ::signal(SIGPIPE, SIG_IGN);  // a server that hangs up is to be reported
   std::vector<Label> labels, annotations;
   if (!read_pairs(options.labels, labels) || !read_pairs(options.annotations, annotations)) {
     return misused("labels and annotations are written NAME=VALUE");

@@ -1,5 +1,7 @@
 #include "tools/check_discovery.h"
 
+#include <signal.h>
+
 #include <chrono>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -104,6 +106,7 @@ const char* const kCheckDiscoveryUsage =
     "exit codes: 0 there are targets, 1 there are none, or the configuration is refused, 2 wrong usage\n";
 
 int check_discovery(const std::vector<std::string>& words) {
+  ::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes to sockets plainly
   const auto options = parse_options(words);
   if (!options.ok()) {
     std::fprintf(stderr, "pipit check: %s\n\n%s", options.error().message.c_str(), kCheckDiscoveryUsage);

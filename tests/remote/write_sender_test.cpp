@@ -226,6 +226,11 @@ TEST_F(WriteSenderTest, AReloadChangesOnlyWhatChanged) {
   add({{"__name__", "a"}}, 1000, 1);
   ASSERT_TRUE(first.wait_for_samples(1));
   ASSERT_TRUE(second.wait_for_samples(1));
+  // Who has not read the answer yet may send again.
+  const auto sent = [&](const std::string& name) {
+    return counted("prometheus_remote_storage_samples_total{remote_name=\"" + name + "\"") == 1;
+  };
+  ASSERT_TRUE(second.wait_until([&] { return sent("one") && sent("two"); }));
   WriteReceiver third;  // the second's place moves there
   configure("- name: one\n  " + entry(first).substr(2) + "- name: two\n  " + entry(third).substr(2));
   add({{"__name__", "a"}}, 2000, 2);

@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -223,12 +226,15 @@ TEST_F(AlertmanagerQueueTest, TooManyRequestsIsNoRefusal) {
 }
 
 TEST_F(AlertmanagerQueueTest, NobodyListens) {
-  std::string url;
-  {
-    const Alertmanager gone([](int) { return 200; });
-    url = gone.url();
-  }
-  start(url, 5, 2);
+  // A port that nobody else can take meanwhile.
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  ASSERT_EQ(::bind(fd, reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  start("http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + "/api/v2/alerts", 5, 2);
   for (int i = 0; i < 50; ++i) {
     queue_->add({alert("a" + std::to_string(i))});
     wake();
@@ -238,6 +244,7 @@ TEST_F(AlertmanagerQueueTest, NobodyListens) {
   for (int i = 0; i < 2000 && !waits(); ++i) std::this_thread::sleep_for(5ms);
   EXPECT_TRUE(waits()) << metric("queue_length");
   EXPECT_NE(metric("errors_total"), "0");
+  ::close(fd);
 }
 
 TEST_F(AlertmanagerQueueTest, TheLastTryWaitsForNoBackoff) {

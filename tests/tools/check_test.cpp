@@ -78,7 +78,7 @@ TEST_F(ToolsFiles, CheckAlertmanagerSaysWhoIsToldAndWhatFails) {
       write("bad.yml", "route: {receiver: a}\nreceivers: [{name: a, email_configs: [{to: a@b}]}]\n");
   const Outcome refused = check({"alertmanager", bad, good});
   EXPECT_EQ(refused.code, 1);
-  EXPECT_THAT(refused.err, HasSubstr("bad.yml:2:38: no global SMTP smarthost set"));
+  EXPECT_THAT(refused.err, HasSubstr("bad.yml:2:39: no global SMTP smarthost set"));
   const std::string missing =
       write("missing.yml", "route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{url_file: nowhere}]}]\n");
   EXPECT_EQ(check({"alertmanager", missing}).code, 1);
