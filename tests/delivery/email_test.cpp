@@ -4,7 +4,6 @@
 
 #include <csignal>
 #include <filesystem>
-#include <regex>
 
 #include "delivery/email_message.h"
 #include "tests/api/certificates.h"
@@ -209,7 +208,7 @@ TEST_F(EmailTest, ComesWithTextAndHtml) {
                                     "RCPT TO:<bob@site>", "DATA"));
   const std::string mail = server.mail();
   EXPECT_THAT(mail, HasSubstr("Date: Mon, 23 Nov 2026 05:40:00 +0000\r\n"));
-  EXPECT_TRUE(std::regex_search(mail, std::regex("Message-ID: <pipit-0123456789abcdef@[A-Za-z0-9.-]+>\r\n"))) << mail;
+  EXPECT_THAT(mail, ::testing::ContainsRegex("Message-ID: <pipit-0123456789abcdef@[A-Za-z0-9.-]+>\r\n"));
   EXPECT_THAT(mail, HasSubstr("Subject: [FIRING:1] Down (page)\r\n"));
   EXPECT_THAT(mail, HasSubstr("To: \"Ann\" <ann@site>,\r\n bob@site\r\n"));
   EXPECT_THAT(mail, HasSubstr("Content-Type: text/plain; charset=UTF-8\r\n"));
