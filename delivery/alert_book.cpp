@@ -258,7 +258,7 @@ std::optional<StoredAlert> decode_alert(std::string_view record) {
   std::vector<Label> labels;
   std::string_view url;
   if (!read_labels(reader, labels) || !read_labels(reader, stored.alert.annotations) || !reader.text(url) ||
-      !reader.done() || labels.empty()) {
+      !reader.done()) {
     return std::nullopt;
   }
   stored.resolved = (flags & kResolved) != 0;
@@ -267,6 +267,7 @@ std::optional<StoredAlert> decode_alert(std::string_view record) {
   stored.alert.ends_at = static_cast<TimestampMs>(times[1]);
   stored.alert.updated_at = static_cast<TimestampMs>(times[2]);
   stored.alert.labels = Labels(std::move(labels));
+  if (stored.alert.labels.empty()) return std::nullopt;  // those without a value are none
   stored.alert.generator_url = url;
   return stored;
 }

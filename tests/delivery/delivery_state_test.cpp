@@ -263,6 +263,11 @@ TEST(DeliveryRecordsTest, DamagedOnesAreRefusedOrRead) {
       }
     }
   }
+  const std::string without_labels(
+      "\x01\0\x02\x02\x02\x01\x01"
+      "a\0\0\0",
+      11);  // the only one has no value
+  EXPECT_FALSE(decode_alert(without_labels));
   ASSERT_TRUE(decode_alert(records[0]));
   EXPECT_EQ(decode_alert(records[0])->alert.labels, alert.labels);
   ASSERT_TRUE(decode_silence("id", records[1]));
