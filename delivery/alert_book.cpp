@@ -106,7 +106,7 @@ std::pair<AlertBook::Taken, AlertEntry*> AlertBook::take(AlertNotice notice, Dur
   alert.ends_at = alert.timed_out ? now + resolve_timeout : notice.ends_at;
   alert.updated_at = now;
   if (alert.ends_at < alert.starts_at) return refused;
-  const std::size_t bytes =
+  std::size_t bytes =
       kEntryBytes + bytes_of(notice.labels) + bytes_of(notice.annotations) + notice.generator_url.size();
   if (bytes > limits_.bytes_each) return refused;
   alert.labels = std::move(notice.labels);
@@ -123,6 +123,12 @@ std::pair<AlertBook::Taken, AlertEntry*> AlertBook::take(AlertNotice notice, Dur
   AlertEntry& entry = known->second;
   alert = merge_alerts(*entry.alert, std::move(alert), now);
   const DeliveredAlert& old = *entry.alert;
+  if (bytes > entry.bytes && bytes_ - entry.bytes + bytes > limits_.bytes) {
+    // There is no room for longer texts. That it goes on, or is over, must be known all the same.
+    alert.annotations = old.annotations;
+    alert.generator_url = old.generator_url;
+    bytes = entry.bytes;
+  }
   const bool over = alert.resolved_at(now);
   const bool same_texts = alert.annotations == old.annotations && alert.generator_url == old.generator_url;
   if (over && old.resolved_at(now) && alert.ends_at == old.ends_at && same_texts) return {Taken::unchanged, &entry};
@@ -166,7 +172,8 @@ AlertBook::Entries::iterator AlertBook::remove(Entries::iterator at) {
 
 /// Forgets alerts that are over and were told to be. Looked for now and then only: a full book is read as a whole.
 bool AlertBook::make_room(TimestampMs now) {
-  if (now < no_room_before_) return false;
+  // Unless the clock was set back.
+  if (now < no_room_before_ && no_room_before_ - now <= kRoomPause) return false;
   bool found = false;
   for (auto it = entries_.begin(); it != entries_.end();) {
     const bool idle = it->second.groups == 0 && it->second.alert->resolved_at(now);

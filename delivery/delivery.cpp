@@ -53,7 +53,7 @@ class DeliveryThread {
   ~DeliveryThread() {
     if (!thread_.joinable()) return;
     asio::post(io_, [this] {
-      dispatcher_.stop();
+      dispatcher_.stop(moment_now());
       timer_.cancel();
       ended_ = true;
       work_.reset();

@@ -57,9 +57,15 @@ Dispatcher::Dispatcher(MetricsRegistry& metrics, const DeliveryOptions& options,
       inactive_(metrics.counter("alertmanager_notifications_suppressed_total", "Alerts that were not told of.",
                                 {{"reason", "active_time_interval"}})) {}
 
-Dispatcher::~Dispatcher() { stop(); }
+Dispatcher::~Dispatcher() { cancel_all(); }
 
-void Dispatcher::stop() {
+/// What was told is noted before the rest is ended.
+void Dispatcher::stop(Moment now) {
+  look_at_finished(now);
+  cancel_all();
+}
+
+void Dispatcher::cancel_all() {
   for (auto& [key, group] : groups_) {
     for (const auto& telling : group->tellings) cancel(*telling);
   }
@@ -79,6 +85,7 @@ Status Dispatcher::load(const RecordStore& records) {
 }
 
 void Dispatcher::apply(DeliveryConfig config, Moment now) {
+  look_at_finished(now);
   const bool first = config_ == nullptr;
   auto old_config = std::exchange(config_, std::make_unique<const DeliveryConfig>(std::move(config)));
   Groups old_groups = std::exchange(groups_, {});
@@ -217,9 +224,7 @@ void Dispatcher::remove(Groups::iterator at, TimestampMs now) {
 
 std::int64_t Dispatcher::run(Moment now) {
   if (!config_) return kNoMoment;
-  for (const auto& each : std::exchange(finished_, {})) {
-    if (const auto telling = each.lock()) look_at(*telling, now);
-  }
+  look_at_finished(now);
   while (!flushes_.empty() && flushes_.begin()->first <= now.steady) flush(*flushes_.begin()->second, now);
   while (!retries_.empty() && retries_.begin()->first <= now.steady) {
     Telling& telling = *retries_.begin()->second;

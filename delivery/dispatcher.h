@@ -49,7 +49,7 @@ class Dispatcher {
   /// Does what is due. Returns when it is to be called next, on the steady clock.
   std::int64_t run(Moment now);
   /// Ends what is on its way. Nothing else may be called but `remaining`.
-  void stop();
+  void stop(Moment now);
   /// What is not known to be on the disk.
   RecordWriter::Changes remaining() const { return writer_.remaining(); }
 
@@ -82,8 +82,10 @@ class Dispatcher {
 
   // Attempts: dispatcher_attempts.cpp
   void start(Telling& telling, Moment now);
+  void look_at_finished(Moment now);
   void look_at(Telling& telling, Moment now);
   void cancel(Telling& telling);
+  void cancel_all();
   void back_off(Telling& telling, const DeliveryOutcome& outcome, Moment now);
   void free_instance(Telling& telling);
   void start_waiting(Moment now);

@@ -39,6 +39,12 @@ void Dispatcher::start(Telling& telling, Moment now) {
   });
 }
 
+void Dispatcher::look_at_finished(Moment now) {
+  for (const auto& each : std::exchange(finished_, {})) {
+    if (const auto telling = each.lock()) look_at(*telling, now);
+  }
+}
+
 void Dispatcher::look_at(Telling& telling, Moment now) {
   if (telling.state != Telling::State::on_its_way || !telling.outcome) return;
   const DeliveryOutcome outcome = *std::exchange(telling.outcome, std::nullopt);

@@ -9,7 +9,6 @@
 #include "scrape/http_client.h"
 #include "scrape/secret_file.h"
 #include "template/value.h"
-#include "template/value.h"
 
 namespace pipit {
 

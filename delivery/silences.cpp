@@ -169,7 +169,11 @@ Result<Silences::Change> Silences::prepare_set(Silence silence, TimestampMs now)
                     " bytes (limit: " + std::to_string(limits_.bytes_each) + " bytes)");
   }
   silence.updated_at = now;
-  if (old != nullptr && can_become(*old, silence, now)) return Change{silence.id, {std::move(silence)}};
+  if (old != nullptr && can_become(*old, silence, now)) {
+    const std::size_t before = size_of(*old);
+    if (bytes > before && bytes_ - before + bytes > limits_.bytes) return bad_data("silences take too much memory");
+    return Change{silence.id, {std::move(silence)}};
+  }
   if (by_id_.size() >= limits_.silences) {
     return bad_data("exceeded maximum number of silences: " + std::to_string(by_id_.size()) +
                     " (limit: " + std::to_string(limits_.silences) + ")");
@@ -225,13 +229,16 @@ void Silences::commit(Change change) {
 }
 
 void Silences::refresh(const Labels& labels, Matches& matches, TimestampMs now) const {
-  std::erase_if(matches.matching,
-                [now](const auto& held) { return held->silence.state(now) == SilenceState::expired; });
+  // One that is over may be in force once more when the clock is set back, for as long as it is kept.
+  const auto gone = [&](const Silence& silence) {
+    return silence.state(now - limits_.retention) == SilenceState::expired;
+  };
+  std::erase_if(matches.matching, [&](const auto& held) { return gone(held->silence); });
   if (matches.seen == version_) return;
   for (auto it = by_version_.upper_bound(matches.seen); it != by_version_.end(); ++it) {
     const Silence& silence = it->second->silence;
-    const bool matching = silence.state(now) != SilenceState::expired &&
-                          std::all_of(silence.matchers.begin(), silence.matchers.end(),
+    const bool matching =
+        !gone(silence) && std::all_of(silence.matchers.begin(), silence.matchers.end(),
                                       [&](const Matcher& m) { return m.matches(labels.get(m.name())); });
     if (matching) matches.matching.push_back(it->second);
   }

@@ -16,6 +16,9 @@ constexpr const char* kRecord = "heartbeat/last";
 /// How long nothing may be heard of what happens at an interval.
 DurationMs patience_of(DurationMs interval) { return 2 * interval + kSlack; }
 
+/// A time in the future is as old: the clock was set back, and since then nothing has happened.
+DurationMs age_of(TimestampMs time, TimestampMs now) { return time <= now ? now - time : time - now; }
+
 std::string seconds(DurationMs time) { return std::to_string(time / 1000) + " s"; }
 
 }  // namespace
@@ -41,10 +44,10 @@ std::string Liveness::scraping_fault(const std::vector<TargetStatus>& targets, D
     patience = std::min(patience, own);
     shortest = std::min(shortest, target.scrape_interval);
     last_scrape = std::max(last_scrape, target.last_scrape);
-    in_time = in_time || (target.last_scrape != 0 && now - target.last_scrape <= own);
+    in_time = in_time || (target.last_scrape != 0 && age_of(target.last_scrape, now) <= own);
   }
   if (in_time) return "";
-  if (last_scrape != 0) return "no target was scraped for " + seconds(now - last_scrape);
+  if (last_scrape != 0) return "no target was scraped for " + seconds(age_of(last_scrape, now));
   return shortest > kSoon && now - began_ <= patience ? "" : "no target was scraped yet";
 }
 
@@ -58,7 +61,7 @@ std::string Liveness::rules_fault(const std::vector<GroupProgress>& groups, Time
   for (const GroupProgress& group : groups) {
     const bool never = group.last_evaluation == kMinTimestamp;
     const DurationMs since =
-        now - (never ? first_seen_.try_emplace(group.name, now).first->second : group.last_evaluation);
+        age_of(never ? first_seen_.try_emplace(group.name, now).first->second : group.last_evaluation, now);
     if (since > patience_of(group.interval) || (never && !ever_evaluated_ && group.interval <= kSoon)) {
       return "the rule group " + group.name +
              (never ? " was not evaluated yet" : " was not evaluated for " + seconds(since));

@@ -6,7 +6,9 @@
 #include "delivery/alert_book.h"
 #include "delivery/alert_group.h"
 #include "delivery/notification_log.h"
+#include "delivery/record_writer.h"
 #include "delivery/silences.h"
+#include "telemetry/metrics.h"
 
 namespace pipit {
 namespace {
@@ -198,6 +200,63 @@ TEST(SilencesTest, SmallTextsCannotTakeAllMemory) {
   EXPECT_EQ(last, "error: the regular expressions of silences take too much memory");
   EXPECT_GT(taken, 5);
   EXPECT_EQ(set(silences, silence("a", "b", 1, 9000), 5).size(), 36U);
+}
+
+TEST(SilencesTest, GrowInPlaceOnlyWithinTheBound) {
+  Silences silences{{.bytes = 50'000}};
+  std::string last;
+  int grown = 0;
+  for (int i = 0; i < 20; ++i) {
+    const std::string id = set(silences, silence("a", "b", 1, 9000), 5);
+    ASSERT_EQ(id.size(), 36U);
+    Silence longer = find(silences, id);
+    longer.comment = std::string(10'000, 'x');
+    last = set(silences, longer, 6);
+    grown += last == id ? 1 : 0;
+  }
+  EXPECT_EQ(last, "error: silences take too much memory");
+  EXPECT_GE(grown, 3);
+  EXPECT_LE(grown, 4);
+}
+
+TEST(SilencesTest, MuteAgainWhenTheClockIsSetBack) {
+  Silences silences{{.retention = 1000}};
+  const Labels labels{{"a", "b"}};
+  Silences::Matches seen;
+  Silences::Matches late;
+  set(silences, silence("a", "b", 1, 200), 5);
+  EXPECT_TRUE(silences.mutes(labels, seen, 100));
+  EXPECT_FALSE(silences.mutes(labels, seen, 500));
+  EXPECT_FALSE(silences.mutes(labels, late, 500));
+  EXPECT_TRUE(silences.mutes(labels, seen, 100));
+  EXPECT_TRUE(silences.mutes(labels, late, 100));
+}
+
+TEST(AlertBookTest, UpdatesTakeNoMoreThanTheBound) {
+  MetricsRegistry metrics;
+  RecordWriter writer([](auto, auto) {}, metrics);
+  AlertBook book(
+      writer, {.bytes = 40'000}, [](AlertEntry&) {}, [](AlertEntry&) {});
+  const auto notice = [](int i, std::string text, TimestampMs ends) {
+    AlertNotice out;
+    out.labels = Labels{{"i", std::to_string(i)}};
+    out.annotations = {{"text", std::move(text)}};
+    out.starts_at = 1000;
+    out.ends_at = ends;
+    return out;
+  };
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_EQ(book.take(notice(i, "short", 5000), 1, 2000).first, AlertBook::Taken::changed);
+  }
+  std::size_t bytes = 0;
+  for (int i = 0; i < 10; ++i) {
+    const auto [taken, entry] = book.take(notice(i, std::string(10'000, 'x'), 3000), 1, 4000);
+    ASSERT_EQ(taken, AlertBook::Taken::changed);
+    EXPECT_TRUE(entry->alert->resolved_at(4000)) << "its end must not be lost";
+    bytes += entry->alert->annotations.at(0).value.size();
+  }
+  EXPECT_GT(bytes, 10'000U);
+  EXPECT_LT(bytes, 40'000U);
 }
 
 TEST(SilencesTest, KnowWhichAlertsTheyMute) {

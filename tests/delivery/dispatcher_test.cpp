@@ -335,6 +335,38 @@ TEST_F(DispatcherTest, ReloadTriesAgainAtOnceWhatWasOnItsWay) {
   EXPECT_THAT(told(), IsEmpty());
 }
 
+TEST_F(DispatcherTest, WhatWasJustToldIsNotedBeforeAReload) {
+  apply(kSimple);
+  modes_["http://w"] = Mode::hang;
+  fire({{"job", "a"}, {"i", "1"}});
+  advance(kMinute);
+  EXPECT_THAT(told(), SizeIs(1));
+  modes_["http://w"] = Mode::deliver;
+  ASSERT_THAT(busy_, SizeIs(1));
+  busy_[0]->finish(Mode::deliver);  // and nobody has looked at it
+  apply(kSimple);
+  advance(kHour);
+  EXPECT_THAT(told(), IsEmpty());
+}
+
+TEST_F(DispatcherTest, WhatWasJustToldIsNotedBeforeTheEnd) {
+  apply(kSimple);
+  modes_["http://w"] = Mode::hang;
+  fire({{"job", "a"}, {"i", "1"}});
+  advance(kMinute);
+  EXPECT_THAT(told(), SizeIs(1));
+  modes_["http://w"] = Mode::deliver;
+  ASSERT_THAT(busy_, SizeIs(1));
+  busy_[0]->finish(Mode::deliver);
+  dispatcher_->stop(now_);
+  ASSERT_TRUE(records_.write_records(dispatcher_->remaining()).ok());
+  kill();
+  start();
+  apply(kSimple);
+  advance(kHour);
+  EXPECT_THAT(told(), IsEmpty());
+}
+
 // ---- restarts
 
 TEST_F(DispatcherTest, RestartTellsNothingTwice) {

@@ -65,6 +65,16 @@ TEST_F(LivenessTest, ScrapingHasStoppedWhenNoTargetWasTriedOfLate) {
   EXPECT_EQ(liveness_.fault({target(kNow + 50'000)}, {}, kNow), "") << "the clock was set back";
 }
 
+TEST_F(LivenessTest, AClockThatIsSetBackHidesNothing) {
+  stored_.add(1);
+  ASSERT_EQ(liveness_.fault({target(kNow)}, {{"site", 60'000, kNow}}, kNow), "");
+  const TimestampMs now = kNow - 3'600'000;
+  EXPECT_THAT(liveness_.fault({target(kNow)}, {}, now), HasSubstr("no target was scraped"));
+  EXPECT_THAT(liveness_.fault({target(now)}, {{"site", 60'000, kNow}}, now), HasSubstr("the rule group site"));
+  stored_.add(1);
+  EXPECT_EQ(liveness_.fault({target(now + 5)}, {{"site", 60'000, now + 5}}, now), "");
+}
+
 TEST_F(LivenessTest, TheFirstScrapeIsWaitedFor) {
   EXPECT_EQ(liveness_.fault({target(0)}, {}, kNow), "no target was scraped yet");
   EXPECT_EQ(liveness_.fault({target(0, 3'600'000)}, {}, kNow), "") << "but not for an hour";
