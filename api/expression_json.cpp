@@ -43,20 +43,6 @@ std::string_view cardinality_name(MatchCardinality cardinality) {
   return "";
 }
 
-std::string_view match_text(MatchType type) {
-  switch (type) {
-    case MatchType::equal:
-      return "=";
-    case MatchType::not_equal:
-      return "!=";
-    case MatchType::regex:
-      return "=~";
-    case MatchType::not_regex:
-      return "!~";
-  }
-  return "";
-}
-
 class ExpressionWriter {
  public:
   explicit ExpressionWriter(std::string& out) : out_(out) {}
@@ -219,7 +205,7 @@ class ExpressionWriter {
     list("matchers", selector.matchers, [this](const Matcher& matcher) {
       open();
       text("name", matcher.name());
-      text("type", match_text(matcher.type()));
+      text("type", match_operator(matcher.type()));
       text("value", matcher.value());
       close();
     });

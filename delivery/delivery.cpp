@@ -5,7 +5,6 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
-#include <future>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -17,6 +16,7 @@
 #include "scrape/blocking_calls.h"
 #include "scrape/http_client.h"
 #include "scrape/page_buffer.h"
+#include "scrape/run_on.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 
@@ -92,12 +92,7 @@ class DeliveryThread {
 
   template <class F>
   void on_thread(F&& work) {
-    std::promise<void> done;
-    asio::post(io_, [&] {
-      work();
-      done.set_value();
-    });
-    done.get_future().wait();
+    run_on(io_, work);
   }
   Dispatcher& dispatcher() { return dispatcher_; }
 

@@ -36,20 +36,6 @@ std::optional<MatchType> take_operator(std::string_view& text) {
   return std::nullopt;
 }
 
-std::string_view operator_text(MatchType type) {
-  switch (type) {
-    case MatchType::equal:
-      return "=";
-    case MatchType::not_equal:
-      return "!=";
-    case MatchType::regex:
-      return "=~";
-    case MatchType::not_regex:
-      return "!~";
-  }
-  return "";
-}
-
 // ---- the classic syntax
 
 /// Undoes escapes. Of quotes only the last one may be bare, if there was a first one.
@@ -308,11 +294,11 @@ std::string alert_matcher_text(const Matcher& matcher) {
   const bool plain = std::none_of(matcher.name().begin(), matcher.name().end(), is_reserved);
   if (!plain) {
     append_quoted(out, matcher.name());
-    out += operator_text(matcher.type());
+    out += match_operator(matcher.type());
     append_quoted(out, matcher.value());
     return out;
   }
-  out.append(matcher.name()).append(operator_text(matcher.type())).push_back('"');
+  out.append(matcher.name()).append(match_operator(matcher.type())).push_back('"');
   for (const char c : matcher.value()) {
     if (c == '\n') {
       out += "\\n";

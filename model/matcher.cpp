@@ -322,15 +322,19 @@ bool Matcher::matches(std::string_view label_value) const {
   return false;
 }
 
-std::string Matcher::to_string() const {
+std::string_view match_operator(MatchType type) {
   constexpr std::string_view kOperators[] = {"=", "!=", "=~", "!~"};
+  return kOperators[static_cast<int>(type)];
+}
+
+std::string Matcher::to_string() const {
   std::string out;
   if (is_legacy_label_name(name_)) {
     out = name_;
   } else {
     append_quoted(out, name_);
   }
-  out += kOperators[static_cast<int>(type_)];
+  out += match_operator(type_);
   append_quoted(out, value_);
   return out;
 }

@@ -10,6 +10,8 @@
 namespace pipit {
 
 enum class MatchType { equal, not_equal, regex, not_regex };
+/// "=", "!=", "=~", "!~"
+std::string_view match_operator(MatchType type);
 
 /// A regular expression as Prometheus uses them: RE2 syntax, anchored at both ends, `.` matches newlines.
 /// Copies share the compiled program. Thread-safe.

@@ -16,6 +16,7 @@
 #include "remote/write_queue.h"
 #include "scrape/http_client.h"
 #include "scrape/page_buffer.h"
+#include "scrape/run_on.h"
 #include "telemetry/log.h"
 
 namespace pipit {
@@ -75,12 +76,7 @@ class RemoteWriteSender::Running {
 
   Status apply(const std::vector<RemoteWriteConfig>& configs, const Labels& external_labels) {
     Status status;
-    std::promise<void> done;
-    asio::post(io_, [&] {
-      status = sync_endpoints(configs, external_labels);
-      done.set_value();
-    });
-    done.get_future().wait();
+    run_on(io_, [&] { status = sync_endpoints(configs, external_labels); });
     return status;
   }
 

@@ -15,6 +15,7 @@
 #include "scrape/http_access.h"
 #include "scrape/http_client.h"
 #include "scrape/page_buffer.h"
+#include "scrape/run_on.h"
 #include "scrape/target_finder.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
@@ -73,9 +74,9 @@ class AlertSender::Running : public std::enable_shared_from_this<AlertSender::Ru
       entry.job = std::shared_ptr<const ScrapeConfig>(entry.config, &entry.config->source);
       jobs.push_back(entry.job);
     }
-    on_thread([&] { adopt(config, external_labels, std::move(fresh)); });
+    run_on(io_, [&] { adopt(config, external_labels, std::move(fresh)); });
     finder_.apply(std::move(jobs), [this](std::vector<FoundJob> found) {
-      on_thread([&] {
+      run_on(io_, [&] {
         for (FoundJob& job : found) take(job);
       });
     });
@@ -139,16 +140,6 @@ class AlertSender::Running : public std::enable_shared_from_this<AlertSender::Ru
     std::shared_ptr<const AlertmanagerConfig> config;
   };
   using Notices = std::vector<std::shared_ptr<const AlertNotice>>;
-
-  template <class F>
-  void on_thread(F&& work) {
-    std::promise<void> done;
-    asio::post(io_, [&] {
-      work();
-      done.set_value();
-    });
-    done.get_future().wait();
-  }
 
   static Notices relabelled(const Notices& notices, const AlertmanagerConfig& config) {
     if (config.alert_relabel_configs.empty()) return notices;

@@ -16,6 +16,7 @@
 #include "scrape/http_access.h"
 #include "scrape/http_client.h"
 #include "scrape/page_buffer.h"
+#include "scrape/run_on.h"
 #include "scrape/scrape_loop.h"
 #include "scrape/target.h"
 #include "scrape/target_finder.h"
@@ -143,7 +144,7 @@ class ScrapeManager::Impl {
     if (stopped_) return;
     // Of the io thread, as is the end of a loop that was replaced meanwhile.
     std::vector<std::shared_ptr<ScrapeLoop>> loops;
-    run_on_io([&] {
+    run_on(io_, [&] {
       for (const auto& pool : pools_) {
         for (const auto& [hash, loop] : pool.loops) loops.push_back(loop);
       }
@@ -152,27 +153,17 @@ class ScrapeManager::Impl {
     constexpr std::size_t kTargetsAtOnce = 16;
     bool go_on = true;
     for (std::size_t i = 0; go_on && i < loops.size(); i += kTargetsAtOnce) {
-      run_on_io([&] {
+      run_on(io_, [&] {
         const std::size_t end = std::min(loops.size(), i + kTargetsAtOnce);
         for (std::size_t k = i; go_on && k < end; ++k) {
           if (const SeriesCache* page = loops[k]->page()) go_on = visit(loops[k]->labels(), *page);
         }
       });
     }
-    run_on_io([&] { loops.clear(); });
+    run_on(io_, [&] { loops.clear(); });
   }
 
  private:
-  /// Waits for its end. REQUIRES: apply_mutex_ is held, and not stopped.
-  void run_on_io(const std::function<void()>& task) {
-    std::promise<void> done;
-    boost::asio::post(io_, [&] {
-      task();
-      done.set_value();
-    });
-    done.get_future().wait();
-  }
-
   Job make_job(FoundJob found) const {
     const ScrapeConfig& config = *found.config;
     for (const std::string& error : found.targets.errors) {

@@ -7,13 +7,13 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
-#include <future>
 #include <thread>
 
 #include "model/thread_without_signals.h"
 #include "scrape/blocking_calls.h"
 #include "scrape/discovery.h"
 #include "scrape/http_client.h"
+#include "scrape/run_on.h"
 #include "telemetry/metrics.h"
 
 namespace pipit {
@@ -53,16 +53,13 @@ class TargetFinder::Thread {
 
   void apply(std::vector<std::shared_ptr<const ScrapeConfig>> configs,
              const std::function<void(std::vector<FoundJob>)>& all) {
-    std::promise<void> done;
-    boost::asio::post(io_, [&] {
+    run_on(io_, [&] {
       reconfigure(std::move(configs));
       std::vector<FoundJob> found;
       for (const auto& job : jobs_) found.push_back(targets_of(*job));
       all(std::move(found));
       for (const auto& source : sources_) start(source);
-      done.set_value();
     });
-    done.get_future().wait();
   }
 
   bool all_answered() const { return unanswered_ == 0; }

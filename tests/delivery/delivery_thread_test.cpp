@@ -14,6 +14,7 @@
 #include "telemetry/metrics.h"
 #include "tests/delivery/memory_records.h"
 #include "tests/scrape/page_server.h"
+#include "tests/scrape/request_stream.h"
 
 namespace pipit {
 namespace {
@@ -37,24 +38,14 @@ class Webhook {
 
  private:
   void serve(int fd) {
-    std::string bytes;
-    char buffer[16384];
-    for (;;) {
-      const auto got = ::recv(fd, buffer, sizeof buffer, 0);
-      if (got <= 0) return;
-      bytes.append(buffer, static_cast<std::size_t>(got));
-      const auto end = bytes.find("\r\n\r\n");
-      if (end == std::string::npos) continue;
-      const std::size_t size = std::stoul(bytes.substr(bytes.find("Content-Length: ") + 16));
-      if (bytes.size() < end + 4 + size) continue;
+    RequestStream requests(fd);
+    while (requests.next()) {
       {
         std::lock_guard lock(mutex_);
-        bodies_.push_back(nlohmann::json::parse(bytes.substr(end + 4)));
+        bodies_.push_back(nlohmann::json::parse(requests.body));
         more_.notify_all();
       }
-      bytes.clear();
-      const std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
-      (void)::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL);
+      (void)requests.answer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     }
   }
 

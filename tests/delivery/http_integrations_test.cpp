@@ -8,6 +8,7 @@
 #include "delivery/webhook.h"
 #include "tests/delivery/integration_fixture.h"
 #include "tests/scrape/page_server.h"
+#include "tests/scrape/request_stream.h"
 
 namespace pipit {
 namespace {
@@ -39,26 +40,16 @@ class Receiver {
   }
 
   void serve(int fd) {
-    std::string bytes;
-    char buffer[16384];
-    for (;;) {
-      const auto got = ::recv(fd, buffer, sizeof buffer, 0);
-      if (got <= 0) return;
-      bytes.append(buffer, static_cast<std::size_t>(got));
-      const auto end = bytes.find("\r\n\r\n");
-      if (end == std::string::npos) continue;
-      const auto length = bytes.find("Content-Length: ");
-      const std::size_t size = std::stoul(bytes.substr(length + 16));
-      if (bytes.size() < end + 4 + size) continue;
+    RequestStream requests(fd);
+    while (requests.next()) {
       {
         std::lock_guard lock(mutex_);
-        head_ = bytes.substr(0, end + 2);
-        body_ = bytes.substr(end + 4);
+        head_ = requests.head;
+        body_ = requests.body;
       }
-      bytes.clear();
       if (answer_ == "close") return;
       if (answer_ == "hang") continue;
-      (void)::send(fd, answer_.data(), answer_.size(), MSG_NOSIGNAL);
+      (void)requests.answer(answer_);
     }
   }
 

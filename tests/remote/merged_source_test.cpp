@@ -12,6 +12,7 @@
 #include "storage/partial_selection.h"
 #include "storage/protobuf.h"
 #include "tests/scrape/page_server.h"
+#include "tests/scrape/request_stream.h"
 #include "tests/storage/memory_store.h"
 #include "tests/storage/store_fixture.h"
 
@@ -40,19 +41,10 @@ class MergedSourceTest : public StoreTest {
 
   /// Answers remote reads from `other_`.
   void serve(int fd) {
-    std::string bytes;
-    char buffer[4096];
-    for (;;) {
-      const auto got = ::recv(fd, buffer, sizeof buffer, 0);
-      if (got <= 0) return;
-      bytes.append(buffer, static_cast<std::size_t>(got));
-      const auto head_end = bytes.find("\r\n\r\n");
-      if (head_end == std::string::npos) continue;
-      const std::size_t length = std::stoul(bytes.substr(bytes.find("Content-Length: ") + 16));
-      if (bytes.size() < head_end + 4 + length) continue;
+    RequestStream requests(fd);
+    while (requests.next()) {
       HttpRequest request;
-      request.body = bytes.substr(head_end + 4, length);
-      bytes.clear();
+      request.body = requests.body;
       ++asked_;
       HttpResponse response;
       if (broken_) {
@@ -63,10 +55,11 @@ class MergedSourceTest : public StoreTest {
         while (response.rest && response.rest->next(response.body)) {
         }
       }
-      const std::string answer =
-          "HTTP/1.1 " + std::to_string(response.status) + " X\r\nContent-Type: " + response.content_type +
-          "\r\nContent-Length: " + std::to_string(response.body.size()) + "\r\n\r\n" + response.body;
-      if (::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL) < 0) return;
+      if (!requests.answer(
+              "HTTP/1.1 " + std::to_string(response.status) + " X\r\nContent-Type: " + response.content_type +
+              "\r\nContent-Length: " + std::to_string(response.body.size()) + "\r\n\r\n" + response.body)) {
+        return;
+      }
     }
   }
 

@@ -14,6 +14,7 @@
 #include "api/remote_write_parser.h"
 #include "model/labels.h"
 #include "tests/scrape/page_server.h"
+#include "tests/scrape/request_stream.h"
 
 namespace pipit {
 
@@ -84,23 +85,9 @@ class WriteReceiver {
 
  private:
   void serve(int fd) {
-    std::string bytes;
-    char buffer[16384];
-    for (;;) {
-      const auto got = ::recv(fd, buffer, sizeof buffer, 0);
-      if (got <= 0) return;
-      bytes.append(buffer, static_cast<std::size_t>(got));
-      for (;;) {
-        const auto head_end = bytes.find("\r\n\r\n");
-        if (head_end == std::string::npos) break;
-        const std::string head = bytes.substr(0, head_end + 2);
-        const auto length_at = head.find("Content-Length: ");
-        const std::size_t length = length_at == std::string::npos ? 0 : std::stoul(head.substr(length_at + 16));
-        if (bytes.size() < head_end + 4 + length) break;
-        const std::string answer = take(head, bytes.substr(head_end + 4, length));
-        bytes.erase(0, head_end + 4 + length);
-        if (::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL) < 0) return;
-      }
+    RequestStream requests(fd);
+    while (requests.next()) {
+      if (!requests.answer(take(requests.head, requests.body))) return;
     }
   }
 

@@ -18,6 +18,7 @@
 #include "scrape/page_buffer.h"
 #include "scrape/target.h"
 #include "tests/scrape/page_server.h"
+#include "tests/scrape/request_stream.h"
 
 namespace pipit {
 namespace {
@@ -61,22 +62,11 @@ class Alertmanager {
 
  private:
   void serve(int fd) {
-    std::string bytes;
-    char buffer[16384];
-    for (;;) {
-      const auto got = ::recv(fd, buffer, sizeof buffer, 0);
-      if (got <= 0) return;
-      bytes.append(buffer, static_cast<std::size_t>(got));
-      const auto head_end = bytes.find("\r\n\r\n");
-      if (head_end == std::string::npos) continue;
-      const std::string head = bytes.substr(0, head_end + 4);
-      const std::size_t length = std::stoul(head.substr(head.find("Content-Length: ") + 16));
-      if (bytes.size() < head.size() + length) continue;
-      const int status = take(head, bytes.substr(head.size(), length));
-      bytes.erase(0, head.size() + length);
+    RequestStream requests(fd);
+    while (requests.next()) {
+      const int status = take(requests.head, requests.body);
       if (status == kHang) continue;
-      const std::string answer = "HTTP/1.1 " + std::to_string(status) + " X\r\nContent-Length: 3\r\n\r\nso\n";
-      if (::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL) < 0) return;
+      if (!requests.answer("HTTP/1.1 " + std::to_string(status) + " X\r\nContent-Length: 3\r\n\r\nso\n")) return;
     }
   }
 
