@@ -10,7 +10,7 @@
 namespace pipit {
 namespace {
 
-constexpr std::uint8_t kFormat = 1;
+constexpr std::uint8_t kFormat = 2;
 constexpr std::uint8_t kTimedOut = 1;
 constexpr std::uint8_t kResolved = 2;
 /// How long an alert that is over is known: those who told of it say so again for a while.
@@ -72,6 +72,10 @@ void make_readable(std::vector<Label>& annotations) {
 
 }  // namespace
 
+std::size_t alert_bytes(const Labels& labels, const std::vector<Label>& annotations, const std::string& url) {
+  return kEntryBytes + bytes_of(labels) + bytes_of(annotations) + url.size();
+}
+
 std::size_t AlertBook::Hash::operator()(const Labels* labels) const {
   const HashKey& key = hash_key();
   std::uint64_t hash = key.first;
@@ -106,8 +110,7 @@ std::pair<AlertBook::Taken, AlertEntry*> AlertBook::take(AlertNotice notice, Dur
   alert.ends_at = alert.timed_out ? now + resolve_timeout : notice.ends_at;
   alert.updated_at = now;
   if (alert.ends_at < alert.starts_at) return refused;
-  std::size_t bytes =
-      kEntryBytes + bytes_of(notice.labels) + bytes_of(notice.annotations) + notice.generator_url.size();
+  std::size_t bytes = alert_bytes(notice.labels, notice.annotations, notice.generator_url);
   if (bytes > limits_.bytes_each) return refused;
   alert.labels = std::move(notice.labels);
   alert.annotations = std::move(notice.annotations);
@@ -227,8 +230,7 @@ std::size_t AlertBook::load(const std::vector<std::pair<std::string, std::string
       alert.ends_at =
           std::max(alert.ends_at, now + (validity > 0 && validity <= kLongestValidity ? validity : resolve_timeout));
     }
-    const std::size_t bytes =
-        kEntryBytes + bytes_of(alert.labels) + bytes_of(alert.annotations) + alert.generator_url.size();
+    const std::size_t bytes = alert_bytes(alert.labels, alert.annotations, alert.generator_url);
     AlertEntry* entry = add(std::make_shared<const DeliveredAlert>(std::move(alert)), bytes, now);
     if (entry == nullptr) {
       ++unread;
@@ -243,7 +245,7 @@ std::string encode_alert(const DeliveredAlert& alert, bool resolved) {
   std::string out(1, static_cast<char>(kFormat));
   out += static_cast<char>((alert.timed_out ? kTimedOut : 0) | (resolved ? kResolved : 0));
   for (const TimestampMs time : {alert.starts_at, alert.ends_at, alert.updated_at}) {
-    put_varint(out, static_cast<std::uint64_t>(time));
+    put_varint(out, zigzag(static_cast<std::uint64_t>(time)));  // some are before 1970
   }
   put_labels(out, alert.labels);
   put_labels(out, alert.annotations);
@@ -256,10 +258,11 @@ std::optional<StoredAlert> decode_alert(std::string_view record) {
   std::uint8_t format = 0;
   std::uint8_t flags = 0;
   if (!reader.byte(format) || format != kFormat || !reader.byte(flags)) return std::nullopt;
-  std::uint64_t times[3];
+  std::uint64_t times[3] = {};
   for (std::uint64_t& time : times) {
     // Times that can be reckoned with: to the year 146,138.
-    if (!reader.varint(time) || time > (std::uint64_t{1} << 52)) return std::nullopt;
+    if (!reader.varint(time) || time > (std::uint64_t{1} << 53)) return std::nullopt;
+    time = unzigzag(time);
   }
   StoredAlert stored;
   std::vector<Label> labels;

@@ -20,6 +20,9 @@ namespace pipit {
 
 class RecordWriter;
 
+/// What an alert takes in RAM.
+std::size_t alert_bytes(const Labels& labels, const std::vector<Label>& annotations, const std::string& url);
+
 /// An alert that is known, at an address that stays.
 struct AlertEntry {
   DeliveredAlertPtr alert;  ///< another one with each change

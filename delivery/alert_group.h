@@ -48,12 +48,13 @@ struct Telling : std::enable_shared_from_this<Telling> {
   std::uint64_t settled = 0;            ///< the last flush that asks for nothing more
   std::uint64_t records = 0;            ///< which must be on the disk before
   int attempts = 0;
-  std::int64_t began = 0;
+  std::int64_t began = 0;  ///< the attempt
   TimestampMs began_wall = 0;
   std::int64_t retry_at = kNoMoment;
   std::unique_ptr<Integration> integration;  ///< while it is on its way
   std::optional<DeliveryOutcome> outcome;    ///< that nobody has looked at
   bool complaining = false;
+  bool overdue = false;  ///< there is something else to be told once the attempt has ended
 };
 
 /// Alerts that are told together.

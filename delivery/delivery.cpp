@@ -5,11 +5,11 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
-#include <map>
 #include <mutex>
 #include <thread>
 
 #include "delivery/dispatcher.h"
+#include "delivery/inbox.h"
 #include "delivery/notification_templates.h"
 #include "model/duration.h"
 #include "model/thread_without_signals.h"
@@ -148,7 +148,7 @@ class DeliveryThread {
 class Delivery::Running {
  public:
   Running(RecordStore& records, MetricsRegistry& metrics, DeliveryOptions options)
-      : records_(records), metrics_(metrics), options_(std::move(options)) {}
+      : records_(records), metrics_(metrics), options_(std::move(options)), inbox_({.alerts = options_.max_alerts}) {}
 
   Status apply(DeliveryConfig config) {
     auto templates = NotificationTemplates::load(config.templates);
@@ -178,34 +178,14 @@ class Delivery::Running {
   void send(std::vector<AlertNotice> notices) {
     const auto thread = running();
     if (!thread || notices.empty()) return;
-    std::size_t dropped = 0;
-    bool wake = false;
-    {
-      std::lock_guard lock(inbox_mutex_);
-      wake = inbox_.empty();
-      for (AlertNotice& notice : notices) {
-        const auto known = inbox_.find(notice.labels);
-        if (known == inbox_.end() && inbox_.size() >= options_.max_alerts) {
-          ++dropped;
-          continue;
-        }
-        // A map's key outlives the notice that is moved into it.
-        Labels labels = known == inbox_.end() ? notice.labels : Labels();
-        if (known != inbox_.end()) {
-          known->second = std::move(notice);
-        } else {
-          inbox_.emplace(std::move(labels), std::move(notice));
-        }
-      }
-      wake = wake && !inbox_.empty();
-    }
-    if (dropped > 0) {
+    const Inbox::Taken taken = inbox_.put(std::move(notices));
+    if (taken.dropped > 0) {
       metrics_
           .counter("alertmanager_alerts_invalid_total",
                    "Alerts that were refused: for their labels, their size or want of room.", {{"version", "v2"}})
-          .add(static_cast<double>(dropped));
+          .add(static_cast<double>(taken.dropped));
     }
-    if (wake) thread->take([this] { return take_inbox(); });
+    if (taken.first) thread->take([this] { return inbox_.take(); });
   }
 
   void stop() {
@@ -265,27 +245,13 @@ class Delivery::Running {
   }
 
  private:
-  std::vector<AlertNotice> take_inbox() {
-    std::map<Labels, AlertNotice> taken;
-    {
-      std::lock_guard lock(inbox_mutex_);
-      taken.swap(inbox_);
-    }
-    std::vector<AlertNotice> notices;
-    notices.reserve(taken.size());
-    for (auto& [labels, notice] : taken) notices.push_back(std::move(notice));
-    return notices;
-  }
-
   RecordStore& records_;
   MetricsRegistry& metrics_;
   const DeliveryOptions options_;
   std::mutex apply_mutex_;
   std::mutex silences_mutex_;  ///< one change after the other
 
-  mutable std::mutex inbox_mutex_;
-  std::map<Labels, AlertNotice> inbox_;  ///< of each alert what was said last
-
+  Inbox inbox_;
   mutable std::mutex mutex_;
   std::shared_ptr<DeliveryThread> thread_;
   bool stopped_ = false;

@@ -55,6 +55,7 @@ void Dispatcher::look_at(Telling& telling, Moment now) {
                              : outcome.reason.empty() ? "failed"
                                                       : outcome.reason);
   AlertGroup& group = *telling.group;
+  if (std::exchange(telling.overdue, false)) schedule(group, now.steady);
   if (!delivered) return back_off(telling, outcome, now);
   if (std::exchange(telling.complaining, false)) {
     log_info("A notification is delivered after failures",
@@ -123,6 +124,7 @@ void Dispatcher::cancel(Telling& telling) {
     free_instance(telling);
   }
   telling.notification = nullptr;
+  telling.overdue = false;
   telling.attempts = 0;
   telling.state = Telling::State::idle;
 }

@@ -9,6 +9,10 @@
 namespace pipit {
 namespace {
 
+/// How long an attempt goes on at least when there is something else to tell meanwhile, however short `group_interval`
+/// is. Source: Alertmanager, notify.MinTimeout.
+constexpr std::int64_t kLeastTime = 10'000;
+
 bool contains(const std::vector<TimeInterval>& intervals, TimestampMs now) {
   return std::any_of(intervals.begin(), intervals.end(),
                      [now](const TimeInterval& each) { return each.contains(now); });
@@ -73,7 +77,7 @@ void Dispatcher::drop_muted(const AlertGroup& group, std::vector<DeliveredAlertP
 }
 
 void Dispatcher::decide(Telling& telling, const std::vector<DeliveredAlertPtr>& alerts, Moment now) {
-  const AlertGroup& group = *telling.group;
+  AlertGroup& group = *telling.group;
   Fingerprints firing;
   Fingerprints resolved;
   auto notification = std::make_shared<Notification>();
@@ -87,6 +91,13 @@ void Dispatcher::decide(Telling& telling, const std::vector<DeliveredAlertPtr>& 
   std::sort(resolved.begin(), resolved.end());
   const ToldEntry* told = log_.find(telling.log_key);
   const ToldEntry* valid = told != nullptr && told->expires_at > now.wall ? told : nullptr;
+  const std::uint64_t number = told == nullptr ? 0 : told->number;
+  notification->id = notification_id(telling.log_key, number, notification->alerts, now.wall);
+  if (telling.state == Telling::State::on_its_way && telling.notification->id != notification->id &&
+      now.steady < telling.began + kLeastTime) {
+    telling.overdue = true;
+    return schedule(group, std::min(group.next_flush, telling.began + kLeastTime));
+  }
   if (!needs_telling(valid, firing, resolved, sends_resolved, group.route->repeat_interval, now.wall)) {
     cancel(telling);
     telling.settled = group.flush;
@@ -98,8 +109,6 @@ void Dispatcher::decide(Telling& telling, const std::vector<DeliveredAlertPtr>& 
     telling.settled = group.flush;
     return;
   }
-  const std::uint64_t number = told == nullptr ? 0 : told->number;
-  notification->id = notification_id(telling.log_key, number, notification->alerts, now.wall);
   telling.firing = std::move(firing);
   telling.resolved = std::move(resolved);
   telling.flush = group.flush;

@@ -21,13 +21,6 @@ constexpr std::uint64_t kLargestAnswer = 1u << 20;
 constexpr std::size_t kShown = 2048;
 constexpr DurationMs kLongestRetryAfter = 3'600'000;
 
-void replace_all(std::string& text, const std::string& what, std::string_view with) {
-  if (what.size() < 2) return;
-  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size())) {
-    text.replace(at, what.size(), with);
-  }
-}
-
 DeliveryOutcome refused(std::string reason) {
   return {DeliveryOutcome::Kind::refused, std::move(reason), {}, std::nullopt};
 }
@@ -93,8 +86,15 @@ void HttpIntegration::notify(NotificationPtr notification, std::function<void(De
   auto url = parse_http_url(message->url);
   if (!url.ok()) return finish_later(refused("the URL is not an http or https URL"));
   url_ = std::move(*url);
-  secrets_ = std::move(message->secrets);
-  secrets_.insert(secrets_.end(), {message->url, url_.text, url_.path, url_.user_info});
+  redaction_ = {};
+  for (std::string& secret : message->secrets) {
+    redaction_.add_parts(secret);
+    redaction_.add(std::move(secret));
+  }
+  for (const std::string& secret : {message->url, url_.text, url_.path, url_.user_info}) redaction_.add(secret);
+  redaction_.add_parts(url_.path);
+  redaction_.add_parts(url_.user_info);
+  redaction_.add_parts(message->authorization);
   std::string headers = "User-Agent: " + context_.user_agent + "\r\n";
   if (!message->authorization.empty()) {
     auto line = header_line("Authorization", message->authorization);
@@ -125,18 +125,32 @@ void HttpIntegration::finish_later(DeliveryOutcome outcome) {
   });
 }
 
-std::string HttpIntegration::without_secrets(std::string text) const {
-  // The longest first: a URL holds its path.
-  std::vector<std::string> secrets = secrets_;
-  std::sort(secrets.begin(), secrets.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
-  for (const std::string& secret : secrets) replace_all(text, secret, "<redacted>");
-  return text;
+/// What the request's headers gave away: the other side may show them.
+void HttpIntegration::redact_credentials() {
+  if (access_ == nullptr) return;
+  const auto lines = std::make_shared<std::string>();  // a token that is out of date comes later
+  access_->credentials([lines](const Result<std::string>& text) {
+    if (text.ok()) *lines = *text;
+  });
+  if (http_.basic_auth) {
+    if (auto password = Secret(http_.basic_auth->password).read(); password.ok()) redaction_.add(**password);
+  }
+  std::string_view rest = *lines;
+  while (!rest.empty()) {
+    const std::string_view line = rest.substr(0, rest.find("\r\n"));
+    rest.remove_prefix(std::min(rest.size(), line.size() + 2));
+    const std::string_view value = line.substr(std::min(line.size(), line.find(": ") + 2));
+    redaction_.add(std::string(value.substr(value.rfind(' ') + 1)));
+    redaction_.add_parts(value);
+  }
 }
 
 void HttpIntegration::answered(FetchResult result) {
   Answer answer{result.http_status, result.content_type, std::string(result.body.view()), result.retry_after};
   context_.client.pages().give(std::move(result.body));
-  answer.body = without_secrets(std::move(answer.body));  // before anything is cut off, and half a secret is none
+  redact_credentials();
+  answer.body =
+      redaction_.others(std::move(answer.body));  // before anything is cut off: half a secret is found by none
   DeliveryOutcome outcome;
   if (answer.status == 0) {
     outcome.kind = DeliveryOutcome::Kind::failed;
@@ -144,13 +158,13 @@ void HttpIntegration::answered(FetchResult result) {
   } else {
     outcome = judge(answer);
   }
-  outcome.reason = without_secrets(std::move(outcome.reason));
+  outcome.reason = redaction_.others(std::move(outcome.reason));
   const std::string scheme = url_.endpoint.tls ? "https://" : "http://";
   std::string said = "POST " + scheme + url_.authority + " <redacted>\n" + limit_characters(*request_.form, kShown);
   if (!said.ends_with('\n')) said += '\n';
   said += answer.status == 0 ? outcome.reason : "HTTP " + std::to_string(answer.status);
   if (!answer.body.empty()) said += "\n" + limit_characters(answer.body, kShown);
-  outcome.conversation = without_secrets(std::move(said));
+  outcome.conversation = redaction_.own(std::move(said));
   request_.form.reset();
   if (auto done = std::exchange(done_, nullptr)) done(std::move(outcome));
 }

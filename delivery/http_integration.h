@@ -6,6 +6,7 @@
 
 #include "config/http_client_config.h"
 #include "delivery/integration.h"
+#include "delivery/redaction.h"
 #include "scrape/http_client.h"
 #include "scrape/secret_file.h"
 #include "template/value.h"
@@ -65,7 +66,7 @@ class HttpIntegration : public Integration {
   };
   void finish_later(DeliveryOutcome outcome);
   void answered(FetchResult result);
-  std::string without_secrets(std::string text) const;
+  void redact_credentials();
 
   IntegrationContext context_;
   bool sends_resolved_;
@@ -75,7 +76,7 @@ class HttpIntegration : public Integration {
   std::shared_ptr<HttpAccess> access_;
   FetchRequest request_;
   HttpUrl url_;
-  std::vector<std::string> secrets_;
+  Redaction redaction_;
   std::function<void(DeliveryOutcome)> done_;
   std::uint64_t run_ = 0;
   std::shared_ptr<Life> life_ = std::make_shared<Life>();

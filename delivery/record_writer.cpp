@@ -31,7 +31,7 @@ RecordWriter::RecordWriter(Write write, MetricsRegistry& metrics)
 void RecordWriter::put(std::string key, std::optional<std::string> value) {
   if (value && value->size() > kMostBytes) {
     log_error("What delivery knows is too large to be kept on the disk", {{"record", key}, {"bytes", value->size()}});
-    return;
+    value = std::nullopt;  // what was there is true no more
   }
   if (const auto known = places_.find(key); known != places_.end()) {
     const auto place = known->second;

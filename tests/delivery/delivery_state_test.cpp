@@ -5,6 +5,7 @@
 
 #include "delivery/alert_book.h"
 #include "delivery/alert_group.h"
+#include "delivery/inbox.h"
 #include "delivery/notification_log.h"
 #include "delivery/record_writer.h"
 #include "delivery/silences.h"
@@ -259,6 +260,38 @@ TEST(AlertBookTest, UpdatesTakeNoMoreThanTheBound) {
   EXPECT_LT(bytes, 40'000U);
 }
 
+TEST(RecordWriterTest, WhatIsTooLargeLeavesNothingOlderBehind) {
+  MetricsRegistry metrics;
+  RecordWriter::Changes written;
+  RecordWriter writer([&](const auto& changes, const auto&) { written = *changes; }, metrics);
+  writer.put("told/x", "small");
+  writer.put("told/x", std::string((1 << 20) + 1, 'x'));
+  writer.run(0);
+  ASSERT_EQ(written.size(), 1U);
+  EXPECT_FALSE(written[0].value);
+}
+
+TEST(InboxTest, HoldsWhatWasSaidLastWithinItsBounds) {
+  Inbox inbox({.alerts = 3, .bytes = 40'000});
+  const auto notice = [](int i, std::size_t length) {
+    AlertNotice out;
+    out.labels = Labels{{"i", std::to_string(i)}};
+    out.annotations = {{"text", std::string(length, 'x')}};
+    out.ends_at = static_cast<TimestampMs>(length);
+    return out;
+  };
+  EXPECT_TRUE(inbox.put({notice(1, 10'000), notice(2, 10'000)}).first);
+  EXPECT_EQ(inbox.put({notice(3, 30'000)}).dropped, 1U) << "too many bytes";
+  EXPECT_EQ(inbox.put({notice(2, 25'000)}).dropped, 0U) << "in place of the other";
+  EXPECT_FALSE(inbox.put({notice(3, 10)}).first);
+  EXPECT_EQ(inbox.put({notice(4, 10)}).dropped, 1U) << "too many alerts";
+  const auto notices = inbox.take();
+  ASSERT_EQ(notices.size(), 3U);
+  EXPECT_EQ(notices[1].ends_at, 25'000);
+  EXPECT_THAT(inbox.take(), IsEmpty());
+  EXPECT_EQ(inbox.put({notice(5, 30'000)}).dropped, 0U) << "there is room again";
+}
+
 TEST(SilencesTest, KnowWhichAlertsTheyMute) {
   Silences silences{{.retention = 1000}};
   const Labels labels{{"a", "b"}};
@@ -288,7 +321,7 @@ TEST(DeliveryRecordsTest, AreAsTheDocumentationSays) {
   alert.ends_at = 300;
   alert.updated_at = 2;
   alert.generator_url = "u";
-  EXPECT_EQ(encode_alert(alert, true), std::string("\x01\x02\x01\xac\x02\x02\x01\x01"
+  EXPECT_EQ(encode_alert(alert, true), std::string("\x02\x02\x02\xd8\x04\x04\x01\x01"
                                                    "a\x01"
                                                    "b\x01\x01s\x01t\x01u"));
   Silence quiet = silence("a", "b", 1, 300);
@@ -323,12 +356,15 @@ TEST(DeliveryRecordsTest, DamagedOnesAreRefusedOrRead) {
     }
   }
   const std::string without_labels(
-      "\x01\0\x02\x02\x02\x01\x01"
+      "\x02\0\x02\x02\x02\x01\x01"
       "a\0\0\0",
       11);  // the only one has no value
   EXPECT_FALSE(decode_alert(without_labels));
   ASSERT_TRUE(decode_alert(records[0]));
   EXPECT_EQ(decode_alert(records[0])->alert.labels, alert.labels);
+  alert.starts_at = -62'135'596'799'000;  // the year 1
+  ASSERT_TRUE(decode_alert(encode_alert(alert, false)));
+  EXPECT_EQ(decode_alert(encode_alert(alert, false))->alert.starts_at, alert.starts_at);
   ASSERT_TRUE(decode_silence("id", records[1]));
   EXPECT_EQ(decode_silence("id", records[1])->comment, "why");
   ASSERT_TRUE(decode_told(records[2]));

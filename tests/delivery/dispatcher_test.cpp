@@ -222,6 +222,52 @@ TEST_F(DispatcherTest, ABackAlertIsNotForgottenWithItsOlderSelf) {
   EXPECT_THAT(told(), ElementsAre("http://w {}:{job=\"a\"} firing=1 resolved="));
 }
 
+TEST_F(DispatcherTest, NewsDoNotEndASlowAttempt) {
+  apply(R"(
+route: {receiver: both, group_wait: 0s, group_interval: 1s}
+receivers: [{name: both, webhook_configs: [{url: 'http://slow'}, {url: 'http://works'}]}]
+)");
+  modes_["http://slow"] = Mode::hang;
+  for (int i = 1; i <= 4; ++i) {
+    fire({{"i", std::to_string(i)}});
+    advance(kSecond);
+  }
+  EXPECT_THAT(told(), UnorderedElementsAre(
+                          "http://slow {}:{} firing=1 resolved=", "http://works {}:{} firing=1 resolved=",
+                          "http://works {}:{} firing=1,2 resolved=", "http://works {}:{} firing=1,2,3 resolved=",
+                          "http://works {}:{} firing=1,2,3,4 resolved="));
+  // What is news by then is told as soon as it has ended.
+  modes_["http://slow"] = Mode::deliver;
+  advance(1);
+  EXPECT_THAT(told(), ElementsAre("http://slow {}:{} firing=1,2,3,4 resolved="));
+  // One that hangs is ended for the news after ten seconds.
+  modes_["http://slow"] = Mode::hang;
+  fire({{"i", "5"}});
+  advance(kSecond);
+  told();
+  fire({{"i", "6"}});
+  advance(8 * kSecond);
+  EXPECT_THAT(told(), ElementsAre("http://works {}:{} firing=1,2,3,4,5,6 resolved="));
+  advance(2 * kSecond);
+  EXPECT_THAT(told(), ElementsAre("http://slow {}:{} firing=1,2,3,4,5,6 resolved="));
+}
+
+TEST_F(DispatcherTest, WhatIsOverWhileItIsToldIsToldToBeOver) {
+  apply(R"(
+route: {receiver: team, group_wait: 0s, group_interval: 1s}
+receivers: [{name: team, webhook_configs: [{url: 'http://w'}]}]
+)");
+  modes_["http://w"] = Mode::hang;
+  fire({{"i", "1"}});
+  advance(kSecond);
+  resolve({{"i", "1"}}, kSecond);
+  advance(3 * kSecond);
+  modes_["http://w"] = Mode::deliver;
+  advance(1);
+  EXPECT_THAT(told(), ElementsAre("http://w {}:{} firing=1 resolved=", "http://w {}:{} firing= resolved=1"));
+  EXPECT_EQ(records_.count("alert/"), 0U);
+}
+
 TEST_F(DispatcherTest, InhibitsByOtherAlertsThatFire) {
   apply(R"(
 route: {receiver: team, group_wait: 0s, group_interval: 1m}

@@ -131,6 +131,32 @@ TEST_F(HttpIntegrationsTest, TellsWhatMayGoWellLaterFromWhatWillNot) {
   EXPECT_THAT(nobody.reason, Not(HasSubstr("geheim")));
 }
 
+TEST_F(HttpIntegrationsTest, WhatTheOtherSideShowsOfSecretsIsTakenOut) {
+  const char* echoes[] = {
+      R"({"error":"no hook at \/T000\/geheim-1"})",  // as PHP writes JSON
+      "no hook %2FT000%2Fgeheim-1",                  // as part of another URL
+      "unknown token geheim-1",                      //
+      R"({"headers":{"Authorization":"Bearer geheim-2+\/x","X-Key":"geheim-3"}})",
+      R"({"auth":"geheim-2"})",
+  };
+  for (const char* echo : echoes) {
+    Receiver receiver(Receiver::answer("404 Not Found", echo));
+    const DeliveryOutcome outcome =
+        tell(webhook_to(receiver.base() + "/T000/geheim-1",
+                        ", http_config: {authorization: {credentials: 'geheim-2+/x'}, http_headers: {X-Key: {secrets: "
+                        "[geheim-3]}}}"));
+    EXPECT_THAT(receiver.head(), HasSubstr("Bearer geheim-2+/x"));
+    EXPECT_THAT(outcome.reason, HasSubstr("<redacted>"));
+    EXPECT_THAT(outcome.reason + outcome.conversation, Not(HasSubstr("geheim"))) << echo;
+  }
+  Receiver basic(Receiver::answer("500 Oops", "you are Basic bWU6Z2VoZWltLTQ=, me:geheim-4"));
+  const DeliveryOutcome outcome =
+      tell(webhook_to(basic.base() + "/", ", http_config: {basic_auth: {username: me, password: geheim-4}}"));
+  EXPECT_THAT(basic.head(), HasSubstr("bWU6Z2VoZWltLTQ="));
+  EXPECT_THAT(outcome.reason + outcome.conversation, Not(HasSubstr("bWU6")));
+  EXPECT_THAT(outcome.reason + outcome.conversation, Not(HasSubstr("geheim")));
+}
+
 TEST_F(HttpIntegrationsTest, ReadsAUrlFromItsFileEachTime) {
   const auto file = std::filesystem::temp_directory_path() / ("pipit_url_" + std::to_string(::getpid()));
   std::filesystem::remove(file);
