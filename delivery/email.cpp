@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <cctype>
+#include <chrono>
 #include <cinttypes>
 #include <cstdio>
 
@@ -87,6 +88,10 @@ class Email final : public Integration {
     std::snprintf(digits, sizeof digits, "%016" PRIx64, notification.id);
     message.id = "pipit-" + std::string(digits) + "@" + host_name();
     for (const auto& [name, value] : config_.headers) message.headers.emplace_back(name, expand(value));
+    if (const std::string thread = thread_of(notification); !thread.empty()) {
+      message.headers.emplace_back("References", thread);
+      message.headers.emplace_back("In-Reply-To", thread);
+    }
     message.text = expand(config_.text);
     message.html = take(context_.templates->expand_html(config_.html, data, notification.now));
     const std::string from = expand(config_.from);
@@ -110,6 +115,21 @@ class Email final : public Integration {
     mail.password = std::move(*password);
     mail.secret = std::move(*secret);
     return mail;
+  }
+
+  /// The id of a mail that never was, to which all of a group reply: programs for mail show them together.
+  std::string thread_of(const Notification& notification) const {
+    if (config_.threading == EmailConfig::Threading::off) return "";
+    char text[64];
+    std::snprintf(text, sizeof text, "<alert-%016" PRIx64, Labels({{"group", notification.group_key}}).hash());
+    std::string id = text;
+    if (config_.threading == EmailConfig::Threading::by_group_and_day) {
+      using namespace std::chrono;
+      const year_month_day day(floor<days>(sys_time<milliseconds>(milliseconds(notification.now))));
+      std::snprintf(text, sizeof text, "-%04d-%02u-%02u", int{day.year()}, unsigned{day.month()}, unsigned{day.day()});
+      id += text;
+    }
+    return id + "@" + host_name() + ">";
   }
 
   SmtpMail route() const {

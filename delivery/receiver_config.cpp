@@ -82,6 +82,10 @@ Result<EmailConfig> build_email(const YamlNode& node, const DeliveryDefaults& de
   email.to = node.text_of("to");
   email.html = text_or(node, "html", call("email.default.html"));
   email.text = text_or(node, "text", call("email.default.text"));
+  if (const YamlNode* threading = node.find("threading"); threading && boolean_or(*threading, "enabled", false)) {
+    email.threading = threading->text_of("thread_by_date") == "daily" ? EmailConfig::Threading::by_group_and_day
+                                                                      : EmailConfig::Threading::by_group;
+  }
   bool has_subject = false, has_to = false, has_from = false;
   if (const YamlNode* headers = node.find("headers")) {
     for (const auto& [name, value] : headers->entries) {

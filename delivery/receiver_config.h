@@ -34,6 +34,7 @@ struct EmailConfig {
   std::vector<std::pair<std::string, std::string>> headers;
   std::string html;
   std::string text;
+  enum class Threading { off, by_group, by_group_and_day } threading = Threading::off;
 };
 
 struct WebhookConfig {

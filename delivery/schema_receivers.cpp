@@ -79,6 +79,9 @@ Failure check_email(const YamlNode& node, SchemaChecker& checker) {
     if (auto error = check_one_source(node, key, checker)) return error;
   }
   const YamlNode* headers = node.find("headers");
+  const YamlNode* threading = node.find("threading");
+  const bool threaded =
+      threading != nullptr && threading->has("enabled") && yaml_boolean(*threading->find("enabled")).value_or(false);
   std::set<std::string> seen;
   for (std::size_t i = 0; headers != nullptr && i < headers->entries.size(); ++i) {
     const YamlNode& name = *headers->entries[i].first;
@@ -86,12 +89,30 @@ Failure check_email(const YamlNode& node, SchemaChecker& checker) {
     const std::string key = lower(name.text);
     if (!seen.insert(key).second)
       return checker.fail(name, "duplicate header " + quote(name.text) + " in email config");
+    if (threaded && (key == "references" || key == "in-reply-to")) {
+      return checker.fail(
+          name, "conflicting configuration: threading.enabled conflicts with custom " + name.text + " header");
+    }
     if (key == "mime-version" || key.starts_with("content-")) {
       checker.warn(name, "headers." + name.text + " has no effect: the mail's parts say what they are");
     }
   }
   return std::nullopt;
 }
+
+Failure check_threading(const YamlNode& node, SchemaChecker& checker) {
+  if (!node.has("enabled") || !yaml_boolean(*node.find("enabled")).value_or(false)) return std::nullopt;
+  const std::string_view by_date = node.text_of("thread_by_date");
+  if (by_date == "none" || by_date == "daily") return std::nullopt;
+  const YamlNode* at = node.find("thread_by_date");
+  return checker.fail(at != nullptr ? *at : node, "threading.thread_by_date must be either 'none' or 'daily'");
+}
+
+constexpr Field kThreadingFields[] = {
+    {"enabled", boolean},
+    {"thread_by_date"},
+};
+constexpr Section kThreading{"threading", kThreadingFields, {}, check_threading};
 
 constexpr Field kEmailFields[] = {
     {"send_resolved", boolean},
@@ -111,7 +132,7 @@ constexpr Field kEmailFields[] = {
     {"require_tls", boolean},
     {"tls_config", section, &kTlsSection},
     {"force_implicit_tls", boolean},
-    {"threading", anything, nullptr, "", "is not supported yet: mails of a group don't refer to each other"},
+    {"threading", section, &kThreading},
 };
 constexpr Section kEmail{"email_configs", kEmailFields, {}, check_email};
 

@@ -225,6 +225,23 @@ TEST_F(EmailTest, AnAttemptHasTheSameMessageIdAsTheOneBefore) {
   EXPECT_EQ(first, server.mail());
 }
 
+TEST_F(EmailTest, MailsOfAGroupAreAThread) {
+  MailServer server({});
+  const auto thread_of = [&](const std::string& by_date) {
+    EXPECT_EQ(mail(server, std::string(kClear) + ", threading: {enabled: true, thread_by_date: " + by_date + "}").kind,
+              Kind::delivered);
+    const std::string mail = server.mail();
+    const auto header = [&](const std::string& name) {
+      const std::size_t at = mail.find("\r\n" + name + ": ") + name.size() + 4;
+      return mail.substr(at, mail.find("\r\n", at) - at);
+    };
+    EXPECT_EQ(header("References"), header("In-Reply-To"));
+    return header("References");
+  };
+  EXPECT_THAT(thread_of("daily"), ::testing::MatchesRegex("<alert-[0-9a-f]{16}-2026-11-23@[A-Za-z0-9.-]+>"));
+  EXPECT_THAT(thread_of("none"), ::testing::MatchesRegex("<alert-[0-9a-f]{16}@[A-Za-z0-9.-]+>"));
+}
+
 TEST_F(EmailTest, EncryptsByStarttlsOrFromTheBeginning) {
   for (const bool implicit : {false, true}) {
     Manners manners;

@@ -30,6 +30,13 @@ TEST(ReceiverConfigTest, SaysWhereAndWhatIsWrong) {
        "alertmanager.yml:4:14: address \"h\": missing port in address"},
       {"name: a\nemail_configs:\n- to: a@b\n  headers: {subject: x, Subject: y}",
        "alertmanager.yml:4:25: duplicate header \"Subject\" in email config"},
+      {"name: a\nemail_configs:\n- to: a@b\n  threading: {enabled: true, thread_by_date: weekly}",
+       "alertmanager.yml:4:46: threading.thread_by_date must be either 'none' or 'daily'"},
+      {"name: a\nemail_configs:\n- to: a@b\n  threading: {enabled: true}",
+       "alertmanager.yml:4:14: threading.thread_by_date must be either 'none' or 'daily'"},
+      {"name: a\nemail_configs:\n- to: a@b\n  threading: {enabled: true, thread_by_date: none}\n  headers: "
+       "{references: x}",
+       "alertmanager.yml:5:13: conflicting configuration: threading.enabled conflicts with custom references header"},
       {"name: a\nwebhook_configs:\n- send_resolved: true",
        "alertmanager.yml:3:3: one of url or url_file must be configured"},
       {"name: a\nwebhook_configs:\n- url: http://u:secret@h/\n  url_file: f",
@@ -89,13 +96,11 @@ TEST(ReceiverConfigTest, TakesWhatGlobalSays) {
 
 TEST(ReceiverConfigTest, WarnsOfWhatHasNoEffect) {
   std::vector<ConfigWarning> warnings;
-  auto receiver =
-      read_receiver("name: a\nemail_configs:\n- to: a@b\n  headers: {Content-Type: x}\n  threading: {enabled: true}",
-                    "smtp_from: me@site\nsmtp_smarthost: mail:587", &warnings);
+  auto receiver = read_receiver("name: a\nemail_configs:\n- to: a@b\n  headers: {Content-Type: x}",
+                                "smtp_from: me@site\nsmtp_smarthost: mail:587", &warnings);
   ASSERT_TRUE(receiver.ok()) << receiver.error().message;
-  ASSERT_EQ(warnings.size(), 2u);
-  EXPECT_THAT(warnings[0].message, HasSubstr("email_configs.threading is not supported yet"));
-  EXPECT_THAT(warnings[1].message, HasSubstr("headers.Content-Type has no effect"));
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_THAT(warnings[0].message, HasSubstr("headers.Content-Type has no effect"));
 }
 
 }  // namespace
