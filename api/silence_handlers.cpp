@@ -76,14 +76,10 @@ void sort_silences(std::vector<Silence>& silences, TimestampMs now) {
                    [&](const Silence& a, const Silence& b) { return rank(a) < rank(b); });
 }
 
-/// Whether a filter matches the values that the silence's matchers name.
+/// Whether the silence has all matchers of the filter, as they are.
 bool is_wanted(const Silence& silence, const std::vector<Matcher>& filter) {
   return std::all_of(filter.begin(), filter.end(), [&](const Matcher& wanted) {
-    std::string_view value;
-    for (const Matcher& matcher : silence.matchers) {
-      if (matcher.name() == wanted.name()) value = matcher.value();
-    }
-    return wanted.matches(value);
+    return std::find(silence.matchers.begin(), silence.matchers.end(), wanted) != silence.matchers.end();
   });
 }
 

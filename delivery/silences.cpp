@@ -54,8 +54,11 @@ Status validate(const Silence& silence, TimestampMs now) {
       return bad_data("invalid silence: invalid label matcher");
     }
   }
-  if (std::all_of(silence.matchers.begin(), silence.matchers.end(),
-                  [](const Matcher& m) { return m.matches_empty(); })) {
+  // Matchers with ! are let through, as by Alertmanager: that all but some is silenced is what they are for.
+  if (std::all_of(silence.matchers.begin(), silence.matchers.end(), [](const Matcher& m) {
+        const bool positive = m.type() == MatchType::equal || m.type() == MatchType::regex;
+        return positive && m.matches_empty();
+      })) {
     return bad_data("invalid silence: at least one matcher must not match the empty string");
   }
   if (silence.ends_at <= silence.starts_at) return bad_data("start time must be before end time");
@@ -196,7 +199,7 @@ Result<Silences::Change> Silences::prepare_expire(const std::string& id, Timesta
   if (known == by_id_.end()) return Error{ErrorKind::not_found, "silence not found"};
   Silence silence = known->second->silence;
   const SilenceState state = silence.state(now);
-  if (state == SilenceState::expired) return bad_data("silence " + id + " already expired");
+  if (state == SilenceState::expired) return Change{id, {}};
   if (state == SilenceState::pending) silence.starts_at = now;
   silence.ends_at = now;
   silence.updated_at = now;

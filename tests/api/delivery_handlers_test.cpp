@@ -166,7 +166,37 @@ TEST_F(DeliveryHandlersTest, ASilenceIsAddedChangedExpiredAndKept) {
   EXPECT_EQ(silence["matchers"], json::parse(R"([{"isEqual":true,"isRegex":false,"name":"site","value":"a"}])"));
   EXPECT_EQ(json::parse(get("/api/v2/silences?filter=site%3Db").body), json::array());
   EXPECT_EQ(fetch(port_, "DELETE", "/api/v2/silence/" + id).status, 200);
-  EXPECT_EQ(json::parse(get("/api/v2/silence/" + id).body)["status"]["state"], "expired");
+  const json expired = json::parse(get("/api/v2/silence/" + id).body);
+  EXPECT_EQ(expired["status"]["state"], "expired");
+  EXPECT_EQ(fetch(port_, "DELETE", "/api/v2/silence/" + id).status, 200) << "what is over may be ended again";
+  EXPECT_EQ(json::parse(get("/api/v2/silence/" + id).body), expired);
+}
+
+TEST_F(DeliveryHandlersTest, SilencesAreFilteredByTheMatchersThatTheyHave) {
+  start();
+  json silence = json::parse(kSilence);
+  silence["matchers"] = {{{"name", "site"}, {"value", "a|b"}, {"isRegex", true}},
+                         {{"name", "team"}, {"value", "ops"}, {"isRegex", false}, {"isEqual", false}}};
+  ASSERT_EQ(post("/api/v2/silences", silence.dump()).status, 200);
+  const std::pair<const char*, std::size_t> filters[] = {
+      {"site=~a|b", 1},  {"team!=ops", 1},  {"site=~a|b&filter=team!=ops", 1}, {"site=a", 0},   {"site=~a|b|c", 0},
+      {"team!=else", 0}, {"nothing!=x", 0}, {"site=~a|b&filter=team=ops", 0},  {"site=~.*", 0}, {"site!~a|b", 0}};
+  for (const auto& [filter, count] : filters) {
+    std::string query = filter;
+    for (std::size_t at; (at = query.find('|')) != std::string::npos;) query.replace(at, 1, "%7C");
+    EXPECT_EQ(json::parse(get("/api/v2/silences?filter=" + query).body).size(), count) << filter;
+  }
+}
+
+TEST_F(DeliveryHandlersTest, ASilenceOfAllButSomeIsTaken) {
+  start();
+  const std::tuple<const char*, bool, bool, int> matchers[] = {
+      {"a", false, false, 200}, {"a", true, false, 200}, {"", false, true, 400}, {".*", true, true, 400}};
+  for (const auto& [value, regex, equal, status] : matchers) {
+    json silence = json::parse(kSilence);
+    silence["matchers"] = {{{"name", "site"}, {"value", value}, {"isRegex", regex}, {"isEqual", equal}}};
+    EXPECT_EQ(post("/api/v2/silences", silence.dump()).status, status) << silence;
+  }
 }
 
 TEST_F(DeliveryHandlersTest, WrongBodiesAreRefusedWithAlertmanagersCodes) {
