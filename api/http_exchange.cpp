@@ -109,13 +109,18 @@ HttpRequest interpreted_request(const httplib::Request& request, const Exchange&
   return out;
 }
 
-std::string http_date() {
-  std::time_t now = std::time(nullptr);
+/// Made once a second.
+const std::string& http_date() {
+  thread_local std::time_t at = -1;
+  thread_local std::string text;
+  const std::time_t now = std::time(nullptr);
+  if (now == at) return text;
+  at = now;
   std::tm utc{};
   gmtime_r(&now, &utc);
-  char text[64];
-  std::size_t n = std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &utc);
-  return std::string(text, n);
+  char buffer[64];
+  text.assign(buffer, std::strftime(buffer, sizeof buffer, "%a, %d %b %Y %H:%M:%S GMT", &utc));
+  return text;
 }
 
 /// Hands `response` to cpp-httplib, except a body that is still to be made, which goes to `exchange`.

@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <charconv>
 #include <limits>
 #include <string>
 #include <system_error>
@@ -17,7 +19,14 @@ namespace pipit {
 namespace {
 
 constexpr std::size_t kLineBytes = 1000;
+constexpr auto kBlankLine = [] {
+  std::array<char, kLineBytes> line{};
+  line.fill(' ');
+  line.back() = '\n';
+  return line;
+}();
 constexpr std::size_t kNoPlace = std::numeric_limits<std::size_t>::max();
+constexpr TimestampMs kLastTime = 253'402'300'800'000;  // the year 10000
 // Of an earlier run, which may have had other flags.
 constexpr std::size_t kMaxBytesToRead = std::size_t{1} << 20;
 
@@ -34,6 +43,13 @@ std::string read_all(int file) {
   return text;
 }
 
+std::string started(std::string_view text) {
+  TimestampMs ms = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ms);
+  const bool is_time = error == std::errc() && end == text.data() + text.size() && ms >= 0 && ms < kLastTime;
+  return is_time ? format_rfc3339(ms) : std::string(text);
+}
+
 void log_unfinished(std::string_view text) {
   while (!text.empty()) {
     auto line = text.substr(0, text.find('\n'));
@@ -42,7 +58,7 @@ void log_unfinished(std::string_view text) {
     const auto space = line.find(' ');
     if (space == std::string_view::npos) continue;
     log_warn("This query had not ended when Pipit did",
-             {{"query", std::string(line.substr(space + 1))}, {"started", std::string(line.substr(0, space))}});
+             {{"query", std::string(line.substr(space + 1))}, {"started", started(line.substr(0, space))}});
   }
 }
 
@@ -55,14 +71,14 @@ Result<std::unique_ptr<ActiveQueries>> ActiveQueries::open(const std::filesystem
   log_unfinished(read_all(file));
   if (::ftruncate(file, 0) != 0) return cannot("empty", path);
   for (std::size_t place = places; place-- > 0;) {
-    queries->write(place, {});
+    queries->write(place, {kBlankLine.data(), kBlankLine.size()});
     queries->free_.push_back(place);
   }
   if (::lseek(file, 0, SEEK_END) != static_cast<off_t>(places * kLineBytes)) return cannot("write", path);
   return queries;
 }
 
-ActiveQueries::ActiveQueries(int file, unsigned places) : file_(file) { free_.reserve(places); }
+ActiveQueries::ActiveQueries(int file, unsigned places) : file_(file), used_(places) { free_.reserve(places); }
 ActiveQueries::~ActiveQueries() { ::close(file_); }
 
 std::size_t ActiveQueries::add(std::string_view expr) {
@@ -73,25 +89,24 @@ std::size_t ActiveQueries::add(std::string_view expr) {
     place = free_.back();
     free_.pop_back();
   }
-  std::string text = format_rfc3339(now_ms()) + " ";
+  std::string text = std::to_string(now_ms()) + " ";
   append_quoted(text, expr.substr(0, kLineBytes));
+  text.resize(std::min(text.size(), kLineBytes - 1));
   write(place, text);
+  used_[place] = text.size();
   return place;
 }
 
 void ActiveQueries::remove(std::size_t place) {
-  write(place, {});
+  write(place, {kBlankLine.data(), used_[place]});
   const std::lock_guard lock(mutex_);
   free_.push_back(place);
 }
 
 void ActiveQueries::write(std::size_t place, std::string_view text) const {
-  std::string line(text.substr(0, kLineBytes - 1));
-  line.resize(kLineBytes - 1, ' ');
-  line += '\n';
   // A record that can't be written is no reason to refuse a query.
   [[maybe_unused]] const auto written =
-      ::pwrite(file_, line.data(), line.size(), static_cast<off_t>(place * kLineBytes));
+      ::pwrite(file_, text.data(), text.size(), static_cast<off_t>(place * kLineBytes));
 }
 
 ActiveQueries::Entry::Entry(ActiveQueries* queries, std::string_view expr)

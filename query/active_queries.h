@@ -14,8 +14,9 @@ namespace pipit {
 /// A record of the queries that run, in a file of fixed size that survives the death of the process: whoever looks for
 /// the query that killed it finds it in the log of the next start. Thread-safe.
 ///
-/// The file has a line of 1,000 bytes for each place: blanks, or when the query started and its text in quotes, cut
-/// off where the line ends. A write goes to the page cache and costs a microsecond.
+/// The file has a line of 1,000 bytes for each place: blanks, or when the query started in milliseconds and its text in
+/// quotes, cut off where the line ends. A write goes to the page cache and costs less than a microsecond. (Memory of
+/// the file would cost nothing, but can't be written to on a full disk without a signal.)
 class ActiveQueries {
  public:
   /// Logs the queries that the file has, and begins it anew. Errors: unavailable when it can't be written.
@@ -44,6 +45,7 @@ class ActiveQueries {
   int file_;
   std::mutex mutex_;
   std::vector<std::size_t> free_;
+  std::vector<std::size_t> used_;  ///< bytes of each place, of whoever has it
 };
 
 }  // namespace pipit

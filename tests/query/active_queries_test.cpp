@@ -65,6 +65,7 @@ TEST_F(ActiveQueriesTest, TheNextStartLogsWhatDidNotEnd) {
   const auto log = log_of_opening();
   EXPECT_THAT(log, HasSubstr("This query had not ended when Pipit did"));
   EXPECT_THAT(log, HasSubstr("slow{job="));
+  EXPECT_THAT(log, testing::ContainsRegex("started=20[0-9][0-9]-[0-9][0-9]-[0-9][0-9]T"));
   EXPECT_THAT(log_of_opening(), Not(HasSubstr("slow")));
 }
 
