@@ -345,7 +345,7 @@ Result<std::optional<TemplateValue>> NotificationData::field(std::string_view na
 }
 
 std::string NotificationData::text() const {
-  return "&{" + receiver_ + " " + (firing_ ? "firing " : "resolved ") + Alerts(alerts_, now_).text() + " " +
+  return "{" + receiver_ + " " + (firing_ ? "firing " : "resolved ") + Alerts(alerts_, now_).text() + " " +
          KeyValues(group_labels_).text() + " " + KeyValues(common_labels_).text() + " " +
          KeyValues(common_annotations_).text() + " " + external_url_ + "}";
 }

@@ -8,6 +8,7 @@
 
 #include "delivery/notification_data.h"
 #include "model/time_zone.h"
+#include "template/characters.h"
 #include "template/html_escaper.h"
 #include "template/prometheus_functions.h"
 
@@ -40,17 +41,16 @@ TemplateValue trim(const std::string& text) {
 
 /// The first letter of each word large, the others small.
 TemplateValue title(const std::string& text) {
-  std::string out = text;
-  const auto is_word = [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || (c & 0x80) != 0;
-  };
+  std::string out;
   bool in_word = false;
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(out[i]);
-    const bool joins = in_word && std::string_view("'.:").find(out[i]) != std::string_view::npos &&
-                       i + 1 < out.size() && is_word(out[i + 1]);
-    if (byte < 0x80) out[i] = static_cast<char>(in_word ? std::tolower(byte) : std::toupper(byte));
-    in_word = is_word(out[i]) || joins;
+  for (std::size_t at = 0; at < text.size();) {
+    const char32_t character = next_character(text, at);
+    append_character(out, in_word ? lower_case(character) : upper_case(character));
+    const auto is_word = [](char32_t c) { return is_letter_or_digit(c) || c == '_'; };
+    std::size_t after = at;
+    const bool joins = in_word && (character == '\'' || character == '.' || character == ':') && at < text.size() &&
+                       is_word(next_character(text, after));
+    in_word = is_word(character) || joins;
   }
   return TemplateValue(std::move(out));
 }

@@ -16,6 +16,8 @@ namespace {
 constexpr std::size_t kLargestFile = 1 << 20;
 /// The name of a setting's text, as Alertmanager's errors have it: none.
 constexpr const char* kText = "";
+/// A part of what ten thousand alerts say is better than no notification.
+constexpr TemplateLimits kLimits{.cut = true};
 
 /// The files that the pattern means, in order; none is no error, as for Alertmanager.
 std::vector<std::string> files_of(const std::string& pattern) {
@@ -34,7 +36,7 @@ Result<std::string> expand_with(const TemplateSet& set, const std::string& text,
   const TemplateFunctions functions = notification_functions(now, escaper != nullptr);
   TemplateSet own = set;  // templates are shared, their names are copied
   if (Status parsed = own.parse(kText, text, functions); !parsed) return parsed.error();
-  return own.execute(kText, functions, data, {}, escaper);
+  return own.execute(kText, functions, data, kLimits, escaper);
 }
 
 }  // namespace

@@ -13,6 +13,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kLongestTitle = 1024;
+constexpr std::size_t kLongestText = 40'000;  // Slack cuts what is longer, and shows less of an attachment
 
 void add(Json& object, const char* key, std::string text) {
   if (!text.empty()) object[key] = std::move(text);
@@ -54,7 +55,7 @@ class Slack final : public HttpIntegration {
     add(request, "icon_emoji", texts.plain(config_.icon_emoji));
     add(request, "icon_url", texts.plain(config_.icon_url));
     if (config_.link_names) request["link_names"] = true;
-    add(request, "text", texts.plain(config_.message_text));
+    add(request, "text", limit_characters(texts.plain(config_.message_text), kLongestText));
     if (config_.message_text.empty()) request["attachments"] = Json::array({attachment(texts)});
     return request;
   }
@@ -64,7 +65,7 @@ class Slack final : public HttpIntegration {
     add(out, "title", limit_characters(texts.plain(config_.title), kLongestTitle));
     add(out, "title_link", texts.plain(config_.title_link));
     add(out, "pretext", texts.plain(config_.pretext));
-    out["text"] = texts.plain(config_.text);
+    out["text"] = limit_characters(texts.plain(config_.text), kLongestText);
     out["fallback"] = texts.plain(config_.fallback);
     out["callback_id"] = texts.plain(config_.callback_id);
     for (const SlackField& field : config_.fields) {

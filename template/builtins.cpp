@@ -15,15 +15,14 @@ constexpr const char* kIncompatible = "incompatible types for comparison";
 constexpr const char* kNotComparable = "invalid type for comparison";
 
 bool is_basic(const TemplateValue& value) {
-  return value.boolean() != nullptr || value.integer() != nullptr || value.real() != nullptr ||
-         value.string() != nullptr;
+  return value.boolean() != nullptr || value.number() || value.real() != nullptr || value.string() != nullptr;
 }
 
 Result<bool> equal(const TemplateValue& a, const TemplateValue& b) {
   if (a.is_nil() || b.is_nil()) return a.is_nil() && b.is_nil();
   if (!is_basic(a) || !is_basic(b)) return execution_error("non-comparable type " + std::string(a.type_name()));
   if (a.boolean() != nullptr && b.boolean() != nullptr) return *a.boolean() == *b.boolean();
-  if (a.integer() != nullptr && b.integer() != nullptr) return *a.integer() == *b.integer();
+  if (a.number() && b.number()) return *a.number() == *b.number();
   if (a.real() != nullptr && b.real() != nullptr) return *a.real() == *b.real();
   if (a.string() != nullptr && b.string() != nullptr) return *a.string() == *b.string();
   return execution_error(kIncompatible);
@@ -31,7 +30,7 @@ Result<bool> equal(const TemplateValue& a, const TemplateValue& b) {
 
 Result<bool> less(const TemplateValue& a, const TemplateValue& b) {
   if (!is_basic(a) || !is_basic(b) || a.boolean() != nullptr) return execution_error(kNotComparable);
-  if (a.integer() != nullptr && b.integer() != nullptr) return *a.integer() < *b.integer();
+  if (a.number() && b.number()) return *a.number() < *b.number();
   if (a.real() != nullptr && b.real() != nullptr) return *a.real() < *b.real();
   if (a.string() != nullptr && b.string() != nullptr) return *a.string() < *b.string();
   return execution_error(kIncompatible);

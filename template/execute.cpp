@@ -40,16 +40,23 @@ class TemplateExecution {
     error_ = "template: " + name_ + ":" + std::to_string(place.line) + ":" + std::to_string(place.column) +
              ": executing " + template_quote(name_) + " at <" + place.text + ">: " + what;
   }
-  bool failed() const { return !error_.empty(); }
+  bool failed() const { return cut_ || !error_.empty(); }
+
+  /// It is more than what one execution may cost.
+  void end_early(const TemplatePlace& place, const std::string& why) {
+    if (!limits_.cut) return fail(place, why);
+    if (!failed()) out_ += "\u2026";
+    cut_ = true;
+  }
 
   bool step(const TemplatePlace& place) {
-    if (++steps_ > limits_.steps) fail(place, "it takes more than " + std::to_string(limits_.steps) + " steps");
+    if (++steps_ > limits_.steps) end_early(place, "it takes more than " + std::to_string(limits_.steps) + " steps");
     return !failed();
   }
 
   void write(const TemplatePlace& place, std::string_view text) {
     if (out_.size() + text.size() > limits_.output_bytes) {
-      return fail(place, "the text is longer than " + std::to_string(limits_.output_bytes) + " bytes");
+      return end_early(place, "the text is longer than " + std::to_string(limits_.output_bytes) + " bytes");
     }
     out_ += text;
   }
@@ -291,13 +298,16 @@ class TemplateExecution {
       case TemplateOperand::Kind::nil:
         fail(operand.place, "nil is not a command");
         return {};
-      case TemplateOperand::Kind::dot:
       case TemplateOperand::Kind::field:
+        if (dot.is_nil()) return {};  // {{template "name"}} without a dot: Go prints "<no value>"
+        [[fallthrough]];
+      case TemplateOperand::Kind::dot:
         value = dot;
         break;
       case TemplateOperand::Kind::variable:
         if (const Variable* variable = find(operand.name)) {
           value = variable->value;
+          if (value.is_nil() && operand.name == "$") return {};
         } else {
           fail(operand.place, "undefined variable: " + operand.name);
         }
@@ -345,6 +355,7 @@ class TemplateExecution {
   std::string error_;
   std::vector<Variable> variables_;
   std::size_t steps_ = 0;
+  bool cut_ = false;
   int calls_ = 0;
 };
 

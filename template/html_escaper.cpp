@@ -245,7 +245,7 @@ void HtmlEscaper::step_value(char c, bool literal) {
     return;
   }
   if (quote_ == 0 && c == '>') return end_tag();
-  if (c == '?' || c == '#') url_query_ = true;
+  if (literal && (c == '?' || c == '#')) url_query_ = true;  // others are those of entities, too
   if (literal && !is_space(c)) url_begun_ = true;
 }
 

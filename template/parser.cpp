@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "model/number.h"
+#include "template/characters.h"
 #include "template/scanner.h"
 #include "template/template.h"
 
@@ -214,7 +215,8 @@ class Parser {
       skip_spaces();
       if (failed()) break;
       const bool ends = token_.kind == Kind::close || token_.kind == Kind::end_of_action;
-      if ((ends || token_.kind == Kind::pipe) && (pipeline->commands.empty() || piped)) {
+      if ((ends && pipeline->commands.empty()) ||
+          (token_.kind == Kind::pipe && (pipeline->commands.empty() || piped))) {
         fail("missing value for " + std::string(context));
       } else if (ends) {
         if (token_.kind != (parenthesised ? Kind::close : Kind::end_of_action)) {
@@ -269,13 +271,8 @@ class Parser {
     }
     pipeline.commands.clear();
     pipeline.assigns = token_.kind == Kind::assign;
-    for (const std::string& name : pipeline.variables) {
-      if (!pipeline.assigns) {
-        variables_.push_back(name);
-      } else if (!is_known(name)) {
-        return fail("undefined variable " + template_quote(name));
-      }
-    }
+    // Those that are assigned to, too: Go finds out when it executes it that there is none of the name.
+    variables_.insert(variables_.end(), pipeline.variables.begin(), pipeline.variables.end());
     advance();
     skip_spaces();
   }
@@ -408,19 +405,11 @@ class Parser {
 
   void parse_character(TemplateOperand& operand) {
     const std::string& value = token_.value;
-    const auto byte = [&](std::size_t i) { return static_cast<std::int64_t>(static_cast<unsigned char>(value[i])); };
-    if (value.size() == 1) {
-      operand.literal = TemplateValue(byte(0));
-    } else if (value.size() == 2 && (byte(0) & 0xe0) == 0xc0) {
-      operand.literal = TemplateValue((byte(0) & 0x1f) << 6 | (byte(1) & 0x3f));
-    } else if (value.size() == 3 && (byte(0) & 0xf0) == 0xe0) {
-      operand.literal = TemplateValue((byte(0) & 0x0f) << 12 | (byte(1) & 0x3f) << 6 | (byte(2) & 0x3f));
-    } else if (value.size() == 4 && (byte(0) & 0xf8) == 0xf0) {
-      operand.literal =
-          TemplateValue((byte(0) & 0x07) << 18 | (byte(1) & 0x3f) << 12 | (byte(2) & 0x3f) << 6 | (byte(3) & 0x3f));
-    } else {
-      fail("malformed character constant: " + std::string(token_.text));
-    }
+    std::size_t at = 0;
+    const auto code = value.empty() ? 0 : static_cast<std::int64_t>(next_character(value, at));
+    if (at != value.size() || value.empty()) return fail("malformed character constant: " + std::string(token_.text));
+    // '\xff' is a number and no UTF-8.
+    operand.literal = TemplateValue(at == 1 ? std::int64_t{static_cast<unsigned char>(value[0])} : code);
   }
 
   void parse_number(TemplateOperand& operand) {

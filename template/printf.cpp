@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "model/number.h"
+#include "template/characters.h"
 #include "template/value.h"
 
 namespace pipit {
@@ -20,7 +21,8 @@ struct Directive {
   bool zero = false;
   int width = -1;
   int precision = -1;
-  char verb = 0;
+  char32_t verb = 0;
+  bool wrong_argument = false;  ///< it asks for one by a number that is none
 };
 
 int read_number(std::string_view text, std::size_t& at) {
@@ -29,31 +31,6 @@ int read_number(std::string_view text, std::size_t& at) {
     number = std::min(kMaxWidth, number * 10 + (text[at++] - '0'));
   }
   return number;
-}
-
-/// Reads what follows a percent sign. False when the text ends before a verb.
-bool read_directive(std::string_view format, std::size_t& at, Directive& directive) {
-  for (; at < format.size(); ++at) {
-    const char c = format[at];
-    if (c == '-') {
-      directive.minus = true;
-    } else if (c == '+') {
-      directive.plus = true;
-    } else if (c == '#') {
-      directive.sharp = true;
-    } else if (c == ' ') {
-      directive.space = true;
-    } else if (c == '0') {
-      directive.zero = true;
-    } else {
-      break;
-    }
-  }
-  if (at < format.size() && format[at] >= '1' && format[at] <= '9') directive.width = read_number(format, at);
-  if (at < format.size() && format[at] == '.') directive.precision = read_number(format, ++at);
-  if (at >= format.size()) return false;
-  directive.verb = format[at++];
-  return true;
 }
 
 std::size_t count_characters(std::string_view text) {
@@ -89,13 +66,9 @@ std::string c_format(const Directive& directive, const char* length, char verb, 
 }
 
 std::string utf8(std::int64_t code) {
-  if (code < 0 || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) code = 0xfffd;
-  const auto c = static_cast<std::uint32_t>(code);
-  const auto byte = [](std::uint32_t b) { return static_cast<char>(b); };
-  if (c < 0x80) return {byte(c)};
-  if (c < 0x800) return {byte(0xc0 | c >> 6), byte(0x80 | (c & 0x3f))};
-  if (c < 0x10000) return {byte(0xe0 | c >> 12), byte(0x80 | (c >> 6 & 0x3f)), byte(0x80 | (c & 0x3f))};
-  return {byte(0xf0 | c >> 18), byte(0x80 | (c >> 12 & 0x3f)), byte(0x80 | (c >> 6 & 0x3f)), byte(0x80 | (c & 0x3f))};
+  std::string out;
+  append_character(out, code < 0 || code > 0x10ffff ? 0xfffd : static_cast<char32_t>(code));
+  return out;
 }
 
 std::string hexadecimal(std::string_view text, bool upper) {
@@ -108,6 +81,22 @@ std::string hexadecimal(std::string_view text, bool upper) {
   return out;
 }
 
+/// With a sign where C has the two's complement.
+std::string format_bits(const Directive& directive, std::int64_t value) {
+  Directive without_sign = directive;
+  without_sign.width = -1;
+  const std::uint64_t magnitude = value < 0 ? 0 - static_cast<std::uint64_t>(value) : static_cast<std::uint64_t>(value);
+  std::string digits;
+  if (directive.verb == 'b') {
+    for (std::uint64_t rest = magnitude; rest != 0 || digits.empty(); rest >>= 1) digits.insert(0, 1, "01"[rest & 1]);
+  } else {
+    const char verb = directive.verb == 'O' ? 'o' : static_cast<char>(directive.verb);
+    digits = (directive.verb == 'O' ? "0o" : "") +
+             c_format(without_sign, "ll", verb, static_cast<unsigned long long>(magnitude));
+  }
+  return pad((value < 0 ? "-" : directive.plus ? "+" : "") + digits, directive);
+}
+
 std::optional<std::string> format_integer(const Directive& directive, std::int64_t value) {
   switch (directive.verb) {
     case 'v':
@@ -115,22 +104,23 @@ std::optional<std::string> format_integer(const Directive& directive, std::int64
       return c_format(directive, "ll", 'd', static_cast<long long>(value));
     case 'x':
     case 'X':
-    case 'o': {
-      if (value >= 0) return c_format(directive, "ll", directive.verb, static_cast<long long>(value));
-      Directive without_sign = directive;
-      without_sign.width = -1;
-      const auto magnitude = static_cast<unsigned long long>(0) - static_cast<unsigned long long>(value);
-      return pad("-" + c_format(without_sign, "ll", directive.verb, magnitude), directive);
-    }
-    case 'b': {
-      std::string bits;
-      for (auto rest = static_cast<std::uint64_t>(value); rest != 0; rest >>= 1) bits.insert(0, 1, "01"[rest & 1]);
-      return pad(bits.empty() ? "0" : bits, directive);
-    }
+    case 'o':
+      if (value >= 0 && !directive.plus) {
+        return c_format(directive, "ll", static_cast<char>(directive.verb), static_cast<long long>(value));
+      }
+      [[fallthrough]];
+    case 'b':
+    case 'O':
+      return format_bits(directive, value);
     case 'c':
       return pad(utf8(value), directive);
     case 'q':
       return pad("'" + utf8(value) + "'", directive);
+    case 'U': {
+      Directive four;
+      four.precision = std::max(directive.precision, 4);
+      return pad("U+" + c_format(four, "ll", 'X', static_cast<long long>(value)), directive);
+    }
     default:
       return std::nullopt;
   }
@@ -140,9 +130,7 @@ std::optional<std::string> format_real(const Directive& directive, double value)
   switch (directive.verb) {
     case 'v':
       if (directive.precision < 0) {
-        std::string text = format_float_g(value);
-        if (directive.plus && text[0] != '-' && text[0] != '+') text.insert(0, 1, '+');
-        return pad(std::move(text), directive);
+        return pad(format_float_g(value), directive);
       }
       return c_format(directive, "", 'g', value);
     case 'g':
@@ -155,7 +143,7 @@ std::optional<std::string> format_real(const Directive& directive, double value)
     case 'G':
       if (value != value) return pad("NaN", directive);
       if (value - value != 0) return pad(value < 0 ? "-Inf" : "+Inf", directive);
-      return c_format(directive, "", directive.verb, value);
+      return c_format(directive, "", static_cast<char>(directive.verb), value);
     default:
       return std::nullopt;
   }
@@ -172,7 +160,7 @@ std::optional<std::string> format_string(const Directive& directive, std::string
         }
         value = value.substr(0, end);
       }
-      return pad(std::string(value), directive);
+      return pad(directive.sharp && directive.verb == 'v' ? template_quote(value) : std::string(value), directive);
     case 'q':
       return pad(template_quote(value), directive);
     case 'x':
@@ -183,78 +171,198 @@ std::optional<std::string> format_string(const Directive& directive, std::string
   }
 }
 
-std::string format_one(const Directive& directive, const TemplateValue& value) {
-  if (directive.verb == 'T') return pad(std::string(value.type_name()), directive);
+/// As %v shows it, for what says of itself how it is written, and for what has no verb of its own.
+std::string format_plain(const Directive& directive, const TemplateValue& value) {
+  return pad(value.is_nil() ? "<nil>" : value.text(), directive);
+}
+
+std::string format_one(Directive directive, const TemplateValue& value) {
+  const char32_t verb = directive.verb;
+  if (verb == 'T') return pad(std::string(value.type_name()), directive);
+  if (verb == 'v') directive.plus = false;  // %+v names the fields of structs
   std::optional<std::string> text;
-  if (const std::int64_t* integer = value.integer()) {
+  const bool as_text = verb == 'v' || verb == 's' || verb == 'q' || verb == 'x' || verb == 'X';
+  if (const TemplateObject* object = value.object(); object != nullptr && as_text && value.list() == nullptr) {
+    text = format_string(directive, object->text());
+  } else if (const auto integer = value.number()) {
     text = format_integer(directive, *integer);
   } else if (const double* real = value.real()) {
     text = format_real(directive, *real);
   } else if (const std::string* string = value.string()) {
     text = format_string(directive, *string);
-  } else if (const TemplateValue::List* list = value.list(); list != nullptr && directive.verb != 'v') {
+  } else if (const TemplateValue::List* list = value.list(); list != nullptr && verb != 'v') {
     text = "[";
     for (const TemplateValue& element : *list) *text += (text->size() > 1 ? " " : "") + format_one(directive, element);
     *text += "]";
-  } else if (directive.verb == 'v' || (directive.verb == 's' && value.object() != nullptr) ||
-             (directive.verb == 't' && value.boolean() != nullptr)) {
-    text = pad(value.is_nil() ? "<nil>" : value.text(), directive);
+  } else if (verb == 'v' || (verb == 't' && value.boolean() != nullptr)) {
+    text = format_plain(directive, value);
   }
   if (text) return *text;
-  const std::string name = std::string("%!") + directive.verb + "(";
-  if (value.is_nil()) return name + "<nil>)";
-  return name + std::string(value.type_name()) + "=" + value.text() + ")";
+  std::string wrong = "%!";
+  append_character(wrong, verb);
+  if (value.is_nil()) return wrong + "(<nil>)";
+  directive.verb = 'v';
+  return wrong + "(" + std::string(value.type_name()) + "=" + format_one(directive, value) + ")";
 }
+
+/// One call of printf.
+class Printf {
+ public:
+  Printf(std::string_view format, std::span<const TemplateValue> arguments) : format_(format), arguments_(arguments) {}
+
+  std::string run() {
+    while (at_ < format_.size()) {
+      if (format_[at_] != '%') {
+        out_ += format_[at_++];
+        continue;
+      }
+      ++at_;
+      Directive directive;
+      read_directive(directive);
+      if (at_ == format_.size()) {
+        out_ += "%!(NOVERB)";
+        break;
+      }
+      directive.verb = next_character(format_, at_);
+      print(directive);
+    }
+    if (!out_of_order_ && next_ < arguments_.size()) print_the_rest();
+    return std::move(out_);
+  }
+
+ private:
+  bool is_at(char c) const { return at_ < format_.size() && format_[at_] == c; }
+
+  /// What stands between the percent sign and the verb.
+  void read_directive(Directive& directive) {
+    for (; at_ < format_.size(); ++at_) {
+      const char c = format_[at_];
+      bool* const flag = c == '-'   ? &directive.minus
+                         : c == '+' ? &directive.plus
+                         : c == '#' ? &directive.sharp
+                         : c == ' ' ? &directive.space
+                         : c == '0' ? &directive.zero
+                                    : nullptr;
+      if (flag == nullptr) break;
+      *flag = true;
+    }
+    read_index(directive);
+    if (is_at('*')) {
+      read_star(directive, directive.width, "%!(BADWIDTH)");
+      if (directive.width < -1) {
+        directive.minus = true;
+        directive.width = -directive.width;
+      }
+    } else if (at_ < format_.size() && format_[at_] >= '1' && format_[at_] <= '9') {
+      directive.width = read_number(format_, at_);
+    }
+    if (is_at('.')) {
+      ++at_;
+      read_index(directive);
+      directive.precision = 0;
+      if (is_at('*')) {
+        read_star(directive, directive.precision, "%!(BADPREC)");
+        directive.precision = std::max(directive.precision, -1);
+      } else {
+        directive.precision = read_number(format_, at_);
+      }
+    }
+    read_index(directive);
+  }
+
+  /// `[2]`: which argument is next.
+  void read_index(Directive& directive) {
+    if (!is_at('[')) return;
+    out_of_order_ = true;
+    const std::size_t end = format_.find(']', at_);
+    if (end == std::string_view::npos) {
+      ++at_;
+      directive.wrong_argument = true;
+      return;
+    }
+    ++at_;
+    const int number = read_number(format_, at_);
+    if (at_ != end || number < 1 || static_cast<std::size_t>(number) > arguments_.size()) {
+      directive.wrong_argument = true;
+    } else {
+      next_ = static_cast<std::size_t>(number) - 1;
+    }
+    at_ = end + 1;
+  }
+
+  /// The width or the precision is an argument.
+  void read_star(Directive& directive, int& number, const char* wrong) {
+    ++at_;
+    const std::int64_t* value = next_ < arguments_.size() ? arguments_[next_].integer() : nullptr;
+    next_ += next_ < arguments_.size() ? 1 : 0;
+    if (value != nullptr && *value >= -kMaxWidth && *value <= kMaxWidth) {
+      number = static_cast<int>(*value);
+    } else {
+      number = -1;
+      out_ += wrong;
+    }
+    read_index(directive);
+  }
+
+  void print(const Directive& directive) {
+    if (directive.verb == '%') {
+      out_ += '%';
+    } else if (directive.wrong_argument || next_ == arguments_.size()) {
+      out_ += "%!";
+      append_character(out_, directive.verb);
+      out_ += directive.wrong_argument ? "(BADINDEX)" : "(MISSING)";
+    } else {
+      out_ += format_one(directive, arguments_[next_++]);
+    }
+  }
+
+  void print_the_rest() {
+    out_ += "%!(EXTRA ";
+    for (bool first = true; next_ < arguments_.size(); first = false) {
+      const TemplateValue& extra = arguments_[next_++];
+      if (!first) out_ += ", ";
+      out_ += extra.is_nil() ? "<nil>" : std::string(extra.type_name()) + "=" + extra.text();
+    }
+    out_ += ")";
+  }
+
+  std::string_view format_;
+  std::span<const TemplateValue> arguments_;
+  std::size_t at_ = 0;
+  std::size_t next_ = 0;  ///< of the arguments
+  bool out_of_order_ = false;
+  std::string out_;
+};
 
 }  // namespace
 
 std::string template_quote(std::string_view text) {
+  constexpr std::string_view kNamed = "\a\b\f\n\r\t\v\\\"";
+  constexpr std::string_view kNames = "abfnrtv\\\"";
   std::string out = "\"";
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += {'\\', c};
-    } else if (c == '\n') {
-      out += "\\n";
-    } else if (c == '\t') {
-      out += "\\t";
-    } else if (c == '\r') {
-      out += "\\r";
-    } else if (byte < 0x20 || byte == 0x7f) {
-      out += "\\x" + hexadecimal({&c, 1}, false);
+  for (std::size_t at = 0; at < text.size();) {
+    const std::string_view rest = text.substr(at);
+    const std::size_t named = kNamed.find(rest[0]);
+    const char32_t character = next_character(text, at);
+    const std::string_view bytes = rest.substr(0, rest.size() - (text.size() - at));
+    char escaped[16];
+    if (named != std::string_view::npos) {
+      out += {'\\', kNames[named]};
+    } else if (bytes.size() == 1 && (character < 0x20 || character >= 0x7f)) {
+      out += "\\x" + hexadecimal(bytes, false);
+    } else if (is_printable(character)) {
+      out += bytes;
     } else {
-      out += c;
+      std::snprintf(escaped, sizeof escaped, character < 0x10000 ? "\\u%04x" : "\\U%08x",
+                    static_cast<unsigned>(character));
+      out += escaped;
     }
   }
   return out + '"';
 }
 
 std::string template_printf(std::string_view format, std::span<const TemplateValue> arguments) {
-  std::string out;
-  std::size_t next = 0;
-  for (std::size_t at = 0; at < format.size();) {
-    if (format[at] != '%') {
-      out += format[at++];
-      continue;
-    }
-    Directive directive;
-    if (!read_directive(format, ++at, directive)) return out + "%!(NOVERB)";
-    if (directive.verb == '%') {
-      out += '%';
-    } else if (next == arguments.size()) {
-      out += std::string("%!") + directive.verb + "(MISSING)";
-    } else {
-      out += format_one(directive, arguments[next++]);
-    }
-  }
-  if (next == arguments.size()) return out;
-  out += "%!(EXTRA ";
-  for (bool first = true; next < arguments.size(); first = false) {
-    const TemplateValue& extra = arguments[next++];
-    if (!first) out += ", ";
-    out += extra.is_nil() ? "<nil>" : std::string(extra.type_name()) + "=" + extra.text();
-  }
-  return out + ")";
+  return Printf(format, arguments).run();
 }
 
 }  // namespace pipit

@@ -7,6 +7,7 @@
 
 #include "model/duration.h"
 #include "model/number.h"
+#include "template/characters.h"
 
 namespace pipit {
 namespace {
@@ -216,22 +217,16 @@ Answer replace_all(Arguments arguments) {
   return match(arguments, &*rewrite);
 }
 
-template <class Change>
-std::string each(std::string text, Change change) {
-  for (char& c : text) c = change(c);
-  return text;
-}
-char upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; }
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-
 /// As Go's strings.Title: the first letter of each word.
 std::string title(const std::string& text) {
+  std::string out;
   bool in_word = false;
-  return each(text, [&in_word](char c) {
-    const bool begins = !in_word;
-    in_word = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '\'' || (c & 0x80) != 0;
-    return begins ? upper(c) : c;
-  });
+  for (std::size_t at = 0; at < text.size();) {
+    const char32_t character = next_character(text, at);
+    append_character(out, in_word ? character : upper_case(character));
+    in_word = is_letter_or_digit(character) || character == '_' || character == '\'';
+  }
+  return out;
 }
 
 /// Splits `host:port`, also `[::1]:80`. False when there is no port.
@@ -347,10 +342,10 @@ TemplateFunctions prometheus_template_functions(TemplateSurroundings surrounding
   functions["tableLink"] =
       of_text([](const std::string& expression) { return "/graph?g0.expr=" + escape(expression) + "&g0.tab=1"; });
   functions["title"] = of_text(title);
-  functions["toLower"] = of_text([](const std::string& text) { return each(text, lower); });
+  functions["toLower"] = of_text([](const std::string& text) { return lower_case(text); });
   functions["toTime"] = {
       1, 1, [](Arguments arguments) { return time_of(arguments, [](TemplateValue time) { return time; }); }};
-  functions["toUpper"] = of_text([](const std::string& text) { return each(text, upper); });
+  functions["toUpper"] = of_text([](const std::string& text) { return upper_case(text); });
   functions["urlQueryEscape"] = of_text(escape);
   functions["value"] = {1, 1, value};
   functions["tmpl"] = {2, 2, [set, functions](Arguments arguments) -> Answer {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "template/characters.h"
+
 namespace pipit {
 namespace {
 
@@ -25,25 +27,6 @@ bool is_space_at(std::string_view text, std::size_t at) { return at < text.size(
 std::string_view trim_right(std::string_view text) {
   const auto last = text.find_last_not_of(kSpaces);
   return last == std::string_view::npos ? std::string_view() : text.substr(0, last + 1);
-}
-
-void put_code(std::string& out, std::uint32_t code) {
-  const auto byte = [&out](std::uint32_t b) { out += static_cast<char>(b); };
-  if (code < 0x80) {
-    byte(code);
-  } else if (code < 0x800) {
-    byte(0xc0 | code >> 6);
-    byte(0x80 | (code & 0x3f));
-  } else if (code < 0x10000) {
-    byte(0xe0 | code >> 12);
-    byte(0x80 | (code >> 6 & 0x3f));
-    byte(0x80 | (code & 0x3f));
-  } else {
-    byte(0xf0 | code >> 18);
-    byte(0x80 | (code >> 12 & 0x3f));
-    byte(0x80 | (code >> 6 & 0x3f));
-    byte(0x80 | (code & 0x3f));
-  }
 }
 
 /// Reads `digits` digits of a base. False when they aren't all there.
@@ -84,7 +67,7 @@ bool unescape(std::string_view text, std::size_t& at, char quote, std::string& o
   if (c == 'u' || c == 'U') {
     if (!read_code(text, at, c == 'u' ? 4 : 8, 16, code)) return false;
     if (code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) return false;
-    put_code(out, code);
+    append_character(out, code);
     return true;
   }
   if (c >= '0' && c <= '7' && read_code(text, --at, 3, 8, code) && code < 256) {

@@ -27,6 +27,8 @@ struct TemplateLimits {
   std::size_t output_bytes = 1 << 20;  ///< of the text, and of each that a function makes
   std::size_t steps = 1'000'000;       ///< nodes, commands and operands
   int calls = 100;                     ///< of templates by templates, one in the other
+  /// Whether a text that takes more bytes or steps ends there, with "…", instead of being an error.
+  bool cut = false;
 };
 
 /// Has a say in how what actions print is written, for a text in which not everything may stand: HTML. Of one

@@ -28,9 +28,14 @@ const TemplateValue::Map* TemplateValue::map() const {
   return elements != nullptr ? elements->pointed<Map>() : pointed<Map>();
 }
 
+std::optional<std::int64_t> TemplateValue::number() const {
+  if (integer() != nullptr) return *integer();
+  return object() != nullptr ? object()->number() : std::nullopt;
+}
+
 bool TemplateValue::truth() const {
   if (const bool* value = boolean()) return *value;
-  if (const std::int64_t* value = integer()) return *value != 0;
+  if (const auto value = number()) return *value != 0;
   if (const double* value = real()) return *value != 0;
   if (const std::string* value = string()) return !value->empty();
   if (const List* value = list()) return !value->empty();

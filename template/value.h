@@ -29,6 +29,8 @@ class TemplateObject {
   virtual std::string_view type_name() const = 0;
   /// The list or the map that it is besides, for what walks and indexes those; null: neither.
   virtual const TemplateValue* elements() const { return nullptr; }
+  /// The integer that it is besides, as Go's durations and months are, for what compares and counts.
+  virtual std::optional<std::int64_t> number() const { return std::nullopt; }
 };
 
 /// A value in a template, of Go's kinds as far as templates meet them. Cheap to copy but for strings.
@@ -59,6 +61,8 @@ class TemplateValue {
   const List* list() const;
   const Map* map() const;
   const TemplateObject* object() const { return pointed<TemplateObject>(); }
+  /// An integer, also that of an object that is one besides.
+  std::optional<std::int64_t> number() const;
 
   /// Whether `if` takes it for true: it is not zero and not empty.
   bool truth() const;

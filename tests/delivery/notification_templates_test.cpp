@@ -77,6 +77,7 @@ TEST(NotificationTemplatesTest, EscapesByWhereItStandsInHtml) {
       {R"t({{ "<b>" | safeHtml }})t", "<b>"},
       {R"t(<a href="{{ "javascript:alert(1)" }}">)t", "<a href=\"#ZgotmplZ\">"},
       {R"t(<a href="{{ "javascript:void" | safeUrl }}">)t", "<a href=\"javascript:void\">"},
+      {R"t(<a href="{{ "a+b'c" }}/{{ "d/e" }}">)t", "<a href=\"a&#43;b%27c/d/e\">"},
       {R"t(<p style="color:{{ .Status }}">)t", "<p style=\"color:firing\">"},
   };
   for (const Case& each : cases) EXPECT_EQ(expand(each.text, true), each.expected) << each.text;
@@ -126,7 +127,57 @@ TEST(NotificationTemplatesTest, TakesFilesInOrderAndTheLastDefinition) {
 TEST(NotificationTemplatesTest, HaveBounds) {
   EXPECT_THAT(expand(R"t({{ define "x" }}{{ template "x" . }}{{ end }}{{ template "x" . }})t"),
               HasSubstr("exceeded maximum template depth"));
-  EXPECT_THAT(expand("{{ range 1000000000 }}a{{ end }}"), HasSubstr("it takes more than"));
+  EXPECT_THAT(expand("{{ range 1000000000 }}a{{ end }}"), HasSubstr("aaa\u2026"));
+}
+
+TEST(NotificationTemplatesTest, TellSomethingOfHoweverManyAlerts) {
+  Notification many = test_notification();
+  many.alerts.clear();
+  for (int i = 0; i < 10'000; ++i) {
+    many.alerts.push_back(test_alert({{"alertname", "Down"}, {"instance", "host" + std::to_string(i)}},
+                                     {{"description", std::string(200, 'x')}}, kTestNow - 600'000));
+  }
+  const auto templates = *NotificationTemplates::load({});
+  const TemplateValue data = NotificationTemplates::data(many, "http://pipit:9090");
+  for (const char* name : {"email.default.text", "slack.default.text", "discord.default.message",
+                           "telegram.default.message", "email.default.html"}) {
+    const std::string text = "{{ template \"" + std::string(name) + "\" . }}";
+    const auto out = templates->expand_html(text, data, kTestNow);
+    ASSERT_TRUE(out.ok()) << name << ": " << out.error().message;
+    EXPECT_LT(out->size(), 200'000u) << name;
+    EXPECT_THAT(*out, HasSubstr("host0")) << name;
+    if (std::string_view(name) == "telegram.default.message") continue;  // has 4,096 characters at most
+    EXPECT_THAT(*out, HasSubstr("Only the first 100 of 10000 firing alerts are listed.")) << name;
+  }
+  const auto own = templates->expand("{{ range .Alerts }}{{ .Annotations.description }}{{ end }}", data, kTestNow);
+  ASSERT_TRUE(own.ok()) << own.error().message;
+  EXPECT_TRUE(own->ends_with("x\u2026"));
+}
+
+// As a program in Go 1.26 over Alertmanager's template package.
+TEST(NotificationTemplatesTest, TimesHaveTheMethodsOfGo) {
+  const Case cases[] = {
+      {R"t({{ (.StartsAt.Add 28800e9).Format "2006-01-02 15:04:05" }})t", "2026-11-23 13:30:00"},
+      {R"t({{ (.StartsAt.Add (.StartsAt.Sub .StartsAt)).Equal .StartsAt }})t", "true"},
+      {R"t({{ .StartsAt.AddDate 0 3 -30 | date "2006-01-02" }})t", "2027-01-24"},
+      {R"t({{ .StartsAt.Format "2006-01-02T15:04:05.999999999Z07:00 05,00 Month" }})t",
+       "2026-11-23T05:30:00.5Z 00,50 Month"},
+      {R"t({{ .StartsAt.Month }} {{ printf "%02d" .StartsAt.Month }} {{ eq .StartsAt.Weekday 1 }})t",
+       "November 11 true"},
+      {R"t({{ .StartsAt.YearDay }} {{ .StartsAt.Nanosecond }} {{ .EndsAt.Format "06" }})t", "327 500000000 01"},
+      {R"t({{ gt (since .StartsAt) 599000000000 }} {{ (since .StartsAt).Round 60000000000 }})t", "true 10m0s"},
+      {R"t({{ (since .StartsAt).Truncate 60000000000 }} {{ if .StartsAt.Sub .StartsAt }}y{{ else }}n{{ end }})t",
+       "9m0s n"},
+      {R"t({{ .StartsAt.Sub .EndsAt }} {{ printf "%q" (since .StartsAt) }})t", "2562047h47m16.854s \"9m59.5s\""},
+  };
+  for (const Case& each : cases) {
+    EXPECT_EQ(expand("{{ with index .Alerts 0 }}" + std::string(each.text) + "{{ end }}"), each.expected) << each.text;
+  }
+}
+
+TEST(NotificationTemplatesTest, ChangesLettersOfAllAlphabets) {
+  EXPECT_EQ(expand(R"t({{ toUpper "störung é" }} {{ toLower "ÄÖŁ" }} {{ title "élan ÜBER x.ŷ" }})t"),
+            "STÖRUNG É äöł Élan Über X.ŷ");
 }
 
 TEST(TextLimitsTest, CutCharactersAndNotBytes) {

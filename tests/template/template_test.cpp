@@ -90,6 +90,23 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"{{printf \"%v %v %v %T\" nil .List true 1.0}}", "<nil> [x y z] true float64"},
         Case{"{{printf \"%.3s|%6s|%e|%g\" \"abcdef\" \"ab\" 1234.5 1e6}}", "abc|    ab|1.234500e+03|1e+06"}));
 
+// Of a program in Go 1.26 over these texts.
+INSTANTIATE_TEST_SUITE_P(
+    Printf, TemplateText,
+    ::testing::Values(Case{"{{printf \"%[2]s %[1]s|%[1]d %[1]x\" 10 \"b\"}}", "b %!s(int=10)|10 a"},
+                      Case{"{{printf \"%*d|%-*d|%.*f\" 5 7 3 7 2 3.14159}}", "    7|7  |3.14"},
+                      Case{"{{printf \"%[3]s\" 1}} {{printf \"%é\" 1}} {{printf \"%\"}} {{printf \"%*d\" \"x\" 1}}",
+                           "%!s(BADINDEX) %!é(int=1) %!(NOVERB) %!(BADWIDTH)1"},
+                      Case{"{{printf \"%O %b %b %+x %U %+v\" 8 5 -5 255 8364 7}}", "0o10 101 -101 +ff U+20AC 7"},
+                      Case{"{{printf \"%q\" \"a\\u2028\\u200b\\u00a0\\a\\xff\u00e9\"}}",
+                           R"("a\u2028\u200b\u00a0\a\xffé")"},
+                      Case{"{{printf \"%5.1f\" \"abc\"}} {{printf \"%#v\" \"a\"}}", "%!f(string=    a) \"a\""}));
+
+INSTANTIATE_TEST_SUITE_P(NothingWhereSomethingWas, TemplateText,
+                         ::testing::Values(Case{"{{define \"d\"}}{{.x.y}}{{$.x}}{{end}}{{template \"d\"}}",
+                                                "<no value><no value>"},
+                                           Case{"{{1 | }}", "1"}, Case{"{{define \"d\"}}{{$x = 1}}{{end}}a", "a"}));
+
 class TemplateError : public ::testing::TestWithParam<Case> {};
 
 TEST_P(TemplateError, SaysWhereAndWhat) {
@@ -107,7 +124,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"{{if true}}{{$x := 1}}{{end}}{{$x}}", "undefined variable \"$x\""},
                       Case{"{{\"a}}", "unterminated quoted string"}, Case{"{{`a}}", "unterminated raw quoted string"},
                       Case{"{{/* a }}", "unclosed comment"}, Case{"{{}}", "missing value for command"},
-                      Case{"{{1 | }}", "missing value for command"}, Case{"{{| 1}}", "missing value for command"},
+                      Case{"{{1 || print}}", "missing value for command"}, Case{"{{| 1}}", "missing value for command"},
                       Case{"{{1 | 2}}", "non executable command in pipeline stage 2"},
                       Case{"{{(1}}", "unclosed left paren"}, Case{"{{1)}}", "unexpected right paren"},
                       Case{"{{break}}", "{{break}} outside {{range}}"}, Case{"{{template}}", "in template clause"},
@@ -148,6 +165,13 @@ TEST(TemplateLimit, EndsWhatWouldNotEnd) {
   EXPECT_THAT(run("{{printf \"%1000000000d\" 1}}").value(), ::testing::SizeIs(1000));
   EXPECT_THAT(run("{{$x := \"ab\"}}{{range 100}}{{$x = print $x $x}}{{end}}").error().message,
               HasSubstr("longer than 1048576 bytes"));
+}
+
+TEST(TemplateLimit, CutsWhatIsTooLongWhereThatIsWanted) {
+  EXPECT_EQ(run("{{range 100}}0123456789{{end}}", {.output_bytes = 25, .cut = true}).value(),
+            "01234567890123456789\u2026");
+  EXPECT_EQ(run("{{range 100}}a{{end}}b", {.steps = 9, .cut = true}).value(), "aaa\u2026");
+  EXPECT_FALSE(run("{{range 100}}{{nil}}{{end}}", {.cut = true}).ok()) << "other errors are still errors";
 }
 
 TEST(TemplateLimit, NestsAsDeepAsAnybodyNeeds) {
