@@ -33,6 +33,7 @@ struct AlertEntry {
   /// What the disk says of it.
   enum class Stored { nothing, firing, resolved } stored = Stored::nothing;
   bool texts_changed = false;  ///< since they were stored
+  bool looked_at = false;      ///< by a group's flush
   std::size_t bytes = 0;
 };
 

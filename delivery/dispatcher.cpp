@@ -128,6 +128,12 @@ void Dispatcher::apply(DeliveryConfig config, Moment now) {
   }
   freed_.clear();
   next_maintenance_ = now.steady;
+  std::size_t integrations = 0;
+  for (const ReceiverConfig& receiver : config_->receivers) integrations += receiver.integrations.size();
+  metrics_.gauge("alertmanager_receivers", "Receivers of the configuration.")
+      .set(static_cast<double>(config_->receivers.size()));
+  metrics_.gauge("alertmanager_integrations", "Entries of the receivers of the configuration.")
+      .set(static_cast<double>(integrations));
 }
 
 /// Goes on with what is known of a group that had the same key. What was on its way to be told is told at once.
@@ -265,14 +271,17 @@ void Dispatcher::maintain(Moment now) {
 void Dispatcher::count_alerts(TimestampMs now) {
   std::size_t active = 0;
   std::size_t suppressed = 0;
+  std::size_t unprocessed = 0;
   book_.each([&](AlertEntry& entry) {
-    if (!entry.alert->resolved_at(now)) ++(is_muted(entry, now) ? suppressed : active);
+    if (entry.alert->resolved_at(now)) return;
+    ++(!entry.looked_at ? unprocessed : is_muted(entry, now) ? suppressed : active);
   });
   const auto set = [this](const char* name, const char* help, const Labels& labels, std::size_t value) {
     metrics_.gauge(name, help, labels).set(static_cast<double>(value));
   };
   set("alertmanager_alerts", "Alerts by state.", {{"state", "active"}}, active);
   set("alertmanager_alerts", "Alerts by state.", {{"state", "suppressed"}}, suppressed);
+  set("alertmanager_alerts", "Alerts by state.", {{"state", "unprocessed"}}, unprocessed);
   for (const SilenceState state : {SilenceState::active, SilenceState::pending, SilenceState::expired}) {
     set("alertmanager_silences", "Silences by state.", {{"state", std::string(silence_state_name(state))}},
         silences_.count(state, now));

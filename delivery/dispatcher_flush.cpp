@@ -30,6 +30,7 @@ void Dispatcher::flush(AlertGroup& group, Moment now) {
   for (AlertEntry* entry : group.alerts) {
     alerts.push_back(entry->alert);
     entries.emplace(entry->alert.get(), entry);
+    entry->looked_at = true;
     if (!entry->alert->resolved_at(now.wall)) continue;
     group.ended.emplace_back(entry, entry->alert);
     book_.store_end(*entry);  // before anybody is told

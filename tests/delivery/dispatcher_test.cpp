@@ -588,6 +588,27 @@ TEST_F(DispatcherTest, EvaluationsAreNotWritten) {
   EXPECT_LE(records_.writes, 3);
 }
 
+TEST_F(DispatcherTest, CountsAlertsByState) {
+  apply(kSimple + R"(
+inhibit_rules: [{source_matchers: [i="1"], target_matchers: [i="2"]}]
+)");
+  const auto counts = [&] {
+    std::vector<double> counts;
+    for (const char* state : {"unprocessed", "active", "suppressed"}) {
+      counts.push_back(metric("alertmanager_alerts{state=\"" + std::string(state) + "\"}"));
+    }
+    return counts;
+  };
+  fire({{"job", "a"}, {"i", "1"}});
+  fire({{"job", "a"}, {"i", "2"}});
+  advance(10 * kSecond);
+  EXPECT_THAT(counts(), ElementsAre(2, 0, 0));
+  advance(kMinute);
+  EXPECT_THAT(counts(), ElementsAre(0, 1, 1));
+  EXPECT_EQ(metric("alertmanager_receivers"), 1);
+  EXPECT_EQ(metric("alertmanager_integrations"), 1);
+}
+
 // ---- bounds
 
 TEST_F(DispatcherTest, TheNumberOfAlertsIsBounded) {
