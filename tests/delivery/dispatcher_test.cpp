@@ -593,11 +593,11 @@ TEST_F(DispatcherTest, CountsAlertsByState) {
 inhibit_rules: [{source_matchers: [i="1"], target_matchers: [i="2"]}]
 )");
   const auto counts = [&] {
-    std::vector<double> counts;
+    std::vector<double> found;
     for (const char* state : {"unprocessed", "active", "suppressed"}) {
-      counts.push_back(metric("alertmanager_alerts{state=\"" + std::string(state) + "\"}"));
+      found.push_back(metric("alertmanager_alerts{state=\"" + std::string(state) + "\"}"));
     }
-    return counts;
+    return found;
   };
   fire({{"job", "a"}, {"i", "1"}});
   fire({{"job", "a"}, {"i", "2"}});
