@@ -146,6 +146,11 @@ bool has_long_word(std::string_view text) {
   return false;
 }
 
+/// As it is: neither too long for a line nor what a reader would take for encoded words.
+bool is_plain(std::string_view text) {
+  return is_ascii(text) && !has_long_word(text) && text.find("=?") == std::string_view::npos;
+}
+
 bool names_people(const std::string& header) {
   static constexpr std::array<std::string_view, 6> kNames = {"To", "From", "Cc", "Bcc", "Reply-To", "Sender"};
   return std::find(kNames.begin(), kNames.end(), header) != kNames.end();
@@ -160,7 +165,7 @@ std::string format_addresses(const std::vector<MailAddress>& addresses) {
       out += each.address;
       continue;
     }
-    if (is_ascii(each.name) && !has_long_word(each.name)) {
+    if (is_plain(each.name)) {
       out += '"';
       for (const char c : each.name) out += c == '"' || c == '\\' ? std::string{'\\', c} : std::string(1, c);
       out += '"';
@@ -177,7 +182,7 @@ std::string header_value(const std::string& name, const std::string& value) {
   if (names_people(name)) {
     if (const auto addresses = parse_addresses(line); addresses.ok()) return format_addresses(*addresses);
   }
-  if (is_ascii(line) && !has_long_word(line)) return folded(line, name.size() + 2);
+  if (is_plain(line)) return folded(line, name.size() + 2);
   return encoded_words(line);
 }
 

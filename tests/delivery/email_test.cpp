@@ -408,6 +408,15 @@ TEST(EmailMessageTest, EncodesWhatIsNotAscii) {
   EXPECT_THAT(mail, HasSubstr("<p>=C3=BC =3D x=20\r\n.</p>\r\n"));
 }
 
+TEST(EmailMessageTest, ReadersDecodeNothingThatAnAlertSays) {
+  MailMessage message;
+  message.id = "pipit-1@host";
+  message.headers = {{"Subject", "a =?UTF-8?Q?b?="}, {"To", "\"=?UTF-8?Q?b?=\" <j@site>"}};
+  const std::string mail = format_mail(message);
+  EXPECT_THAT(mail, HasSubstr("Subject: =?UTF-8?Q?a_=3D=3FUTF=2D8=3FQ=3Fb=3F=3D?=\r\n"));
+  EXPECT_THAT(mail, HasSubstr("To: =?UTF-8?Q?=3D=3FUTF=2D8=3FQ=3Fb=3F=3D?= <j@site>\r\n"));
+}
+
 TEST(EmailMessageTest, QuotedPrintableLinesAreShort) {
   const std::string out = quoted_printable(std::string(200, 'a') + "\nb \n");
   EXPECT_EQ(out,

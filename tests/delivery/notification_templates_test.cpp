@@ -93,6 +93,8 @@ TEST(NotificationTemplatesTest, SaysFirstWhatIsWrongAndWhere) {
   EXPECT_THAT(html, HasSubstr("evil=&lt;b&gt;&#34;&#39;&amp;"));
   EXPECT_EQ(html.find("<b>"), std::string::npos);
   EXPECT_EQ(html.find("<img"), std::string::npos);
+  EXPECT_THAT(html, HasSubstr("table-layout:fixed")) << "one long label makes all of a mail too wide for a phone";
+  EXPECT_THAT(html, HasSubstr("overflow-wrap:anywhere"));
   EXPECT_EQ(html.find("ZgotmplZ"), std::string::npos) << html;
   for (const char* name :
        {"slack.default.title", "slack.default.text", "slack.default.fallback", "slack.default.footer",
