@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "config/suggestion.h"
+#include "model/duration.h"
 #include "tools/alert_try.h"
 #include "tools/delivery_client.h"
 #include "tools/query_listing.h"
@@ -15,18 +16,21 @@ using nlohmann::json;
 
 constexpr const char* kUsage =
     "usage: pipit alert list [MATCHER...] [--active] [--silenced] [--inhibited] [--receiver REGEX] [--groups]\n"
-    "       pipit alert try RECEIVER      (pipit alert try --help says more)\n"
+    "       pipit alert add [ALERTNAME] [NAME=VALUE...] [--annotation NAME=VALUE]... [--start TIME] [--end TIME]\n"
+    "                       [--generator-url URL]\n"
+    "       pipit alert try RECEIVER\n"
     "\n"
-    "Lists the alerts of a server that delivers them: a Pipit with --alertmanager.config.file, or an Alertmanager; "
-    "and\n"
-    "tries whether a receiver of a configuration can be told.\n"
+    "Lists and adds the alerts of a server that delivers them: a Pipit with --alertmanager.config.file, or an\n"
+    "Alertmanager; and tries whether a receiver of a configuration can be told. Each has --help.\n"
     "\n"
     "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 the server could not be reached.\n"
     "\n"
     "Examples:\n"
     "  pipit alert list\n"
     "  pipit alert list SiteDown severity=~'page|mail' --silenced --active\n"
-    "  pipit alert list --groups\n";
+    "  pipit alert list --groups\n"
+    "  pipit alert add BackupFailed host=db severity=mail --annotation summary='No backup since Monday'\n"
+    "  pipit alert add BackupFailed host=db severity=mail --end now\n";
 
 std::string joined(const json& alert, const char* member) {
   std::string text;
@@ -120,17 +124,62 @@ int list(int argc, char** argv) {
   return kDone;
 }
 
+json object_of(const std::vector<Label>& pairs) {
+  json object = json::object();
+  for (const Label& pair : pairs) object[pair.name] = pair.value;
+  return object;
+}
+
+int add(int argc, char** argv) {
+  DeliveryClient client;
+  std::vector<std::string> words, notes;
+  std::string start, end, url;
+  CLI::App app("Adds an alert, or ends or changes the one that has the same labels.", "pipit alert add");
+  app.add_option("LABEL", words, "NAME=VALUE; a first one without a sign is the alert's name")->required();
+  add_pairs_option(app, "--annotation", notes, "What the alert says, such as summary='It is down'");
+  app.add_option("--start", start, "Since when: RFC 3339, now-1h (default: now)")->option_text("TIME");
+  app.add_option("--end", end, "Until when; \"now\" ends it (default: resolve_timeout from now)")->option_text("TIME");
+  app.add_option("--generator-url", url, "A link to where the alert comes from")->option_text("URL");
+  client.add_options(app);
+  if (const auto code = parse_command(app, argc, argv)) return *code;
+
+  const auto matchers = read_matcher_words(words);
+  if (!matchers) return misused(matchers.error().message);
+  json labels = json::object();
+  for (const Matcher& matcher : *matchers) {
+    if (matcher.type() != MatchType::equal) return misused("labels are written NAME=VALUE");
+    labels[matcher.name()] = matcher.value();
+  }
+  std::vector<Label> annotations;
+  if (!read_pairs(notes, annotations)) return misused("annotations are written NAME=VALUE");
+  json alert = {{"labels", std::move(labels)}, {"annotations", object_of(annotations)}};
+  if (!url.empty()) alert["generatorURL"] = url;
+  const TimestampMs now = now_ms();
+  for (const auto& [option, member, text] :
+       {std::tuple{"--start: ", "startsAt", &start}, std::tuple{"--end: ", "endsAt", &end}}) {
+    if (text->empty()) continue;
+    const auto time = parse_query_time(*text, now);
+    if (!time) return misused(option + time.error().message);
+    alert[member] = format_rfc3339(*time);
+  }
+  int exit_code = kDone;
+  client.order("POST", {.path = "/api/v2/alerts"},
+               json::array({alert}).dump(-1, ' ', false, json::error_handler_t::replace), exit_code);
+  return exit_code;
+}
+
 }  // namespace
 
 int run_alert(int argc, char** argv) {
   const std::string_view word = argc > 1 ? argv[1] : "";
   if (word == "list" || word == "query") return list(argc - 1, argv + 1);
+  if (word == "add") return add(argc - 1, argv + 1);
   if (word == "try") return try_receiver(argc - 1, argv + 1);
   if (word == "--help" || word == "-h") {
     std::fputs(kUsage, stdout);
     return kDone;
   }
-  static constexpr std::string_view kWords[] = {"list", "try"};
+  static constexpr std::string_view kWords[] = {"list", "add", "try"};
   if (!word.empty()) {
     std::fprintf(stderr, "pipit alert: unknown \"%s\"%s\n\n", std::string(word).c_str(),
                  suggestion(word, kWords).c_str());

@@ -30,16 +30,6 @@ struct Options {
   bool verbose = false;
 };
 
-/// `name=value`. False when one is none.
-bool read_pairs(const std::vector<std::string>& words, std::vector<Label>& pairs) {
-  for (const std::string& word : words) {
-    const std::size_t sign = word.find('=');
-    if (sign == 0 || sign == std::string::npos) return false;
-    pairs.push_back({word.substr(0, sign), word.substr(sign + 1)});
-  }
-  return true;
-}
-
 void print_conversation(const std::string& conversation) {
   for (std::size_t begin = 0; begin < conversation.size();) {
     const std::size_t end = std::min(conversation.find('\n', begin), conversation.size());
@@ -89,8 +79,8 @@ int try_receiver(int argc, char** argv) {
       "pipit alert try");
   app.add_option("RECEIVER", options.receiver, "A name under `receivers`")->required();
   app.add_option("--alertmanager.config.file,--config.file", options.file, "The configuration")->capture_default_str();
-  app.add_option("--label", options.labels, "Another label of the test alert")->option_text("NAME=VALUE");
-  app.add_option("--annotation", options.annotations, "Another annotation")->option_text("NAME=VALUE");
+  add_pairs_option(app, "--label", options.labels, "Another label of the test alert");
+  add_pairs_option(app, "--annotation", options.annotations, "Another annotation");
   app.add_option("--web.external-url", options.external_url, "The address in links")->capture_default_str();
   app.add_flag("--resolved", options.resolved, "The alert is over");
   app.add_flag("-v,--verbose", options.verbose, "Shows what was said also when it went well");

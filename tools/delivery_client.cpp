@@ -19,7 +19,7 @@ std::string complaint(const ServerReply& reply) {
   if (answer.is_string()) return answer.get<std::string>();
   if (answer.is_object() && answer.contains("message")) return text_member(answer, "message");
   std::string text = "HTTP status " + std::to_string(reply.status);
-  if (reply.body.empty()) return text;
+  if (reply.body.empty()) return text + (reply.status == 404 ? ": there is no such silence" : "");
   const std::string line = reply.body.substr(0, std::min<std::size_t>(reply.body.find('\n'), 200));
   return text + ": " + line;
 }
@@ -66,17 +66,30 @@ std::optional<std::string> DeliveryClient::ask(const std::string& method, const 
   return print(reply->origin + ": " + complaint(*reply));
 }
 
+bool DeliveryClient::order(const std::string& method, const ApiRequest& request, const std::string& json_text,
+                           int& exit_code) const {
+  const auto answer = ask(method, request, json_text, exit_code);
+  // Alertmanager says nothing, others that have its API something in JSON. Many a web server has a page for every path.
+  if (answer && !answer->empty() && !json::accept(*answer)) exit_code = not_the_api();
+  return exit_code == kDone;
+}
+
 std::optional<json> DeliveryClient::ask_list(const ApiRequest& request, int& exit_code, std::string* text) const {
   auto body = ask("GET", request, "", exit_code);
   if (!body) return std::nullopt;
   json list = json::parse(*body, nullptr, false);
   if (!list.is_array()) {
-    std::fprintf(stderr, "error: %s answered, but not as Alertmanager's API does\n", printable(url).c_str());
-    exit_code = kUnreachable;
+    exit_code = not_the_api();
     return std::nullopt;
   }
   if (text != nullptr) *text = std::move(*body);
   return list;
+}
+
+int DeliveryClient::not_the_api() const {
+  std::fprintf(stderr, "error: %s answered, but not as Alertmanager's API does\n",
+               printable(server_origin(url)).c_str());
+  return kUnreachable;
 }
 
 std::optional<int> parse_command(CLI::App& app, int argc, char** argv) {
@@ -105,6 +118,19 @@ Result<std::vector<Matcher>> read_matcher_words(const std::vector<std::string>& 
     matchers.push_back(std::move(*matcher));
   }
   return matchers;
+}
+
+bool read_pairs(const std::vector<std::string>& words, std::vector<Label>& pairs) {
+  for (const std::string& word : words) {
+    const std::size_t sign = word.find('=');
+    if (sign == 0 || sign == std::string::npos) return false;
+    pairs.push_back({word.substr(0, sign), word.substr(sign + 1)});
+  }
+  return true;
+}
+
+void add_pairs_option(CLI::App& app, const char* name, std::vector<std::string>& pairs, const char* help) {
+  app.add_option(name, pairs, help)->option_text("NAME=VALUE")->allow_extra_args(false);
 }
 
 void add_filters(const std::vector<Matcher>& matchers, ApiRequest& request) {

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "model/labels.h"
 #include "model/matcher.h"
 #include "model/result.h"
 #include "tools/query_client.h"
@@ -41,8 +42,12 @@ struct DeliveryClient {
   /// Asks the server. Nothing when there was no good answer: why is printed, and `exit_code` set.
   std::optional<std::string> ask(const std::string& method, const ApiRequest& request, const std::string& json,
                                  int& exit_code) const;
-  /// The same for an answer that is a JSON array.
+  /// The same where nothing is told when it is done. True when it is.
+  bool order(const std::string& method, const ApiRequest& request, const std::string& json, int& exit_code) const;
+  /// The same as `ask` for an answer that is a JSON array.
   std::optional<nlohmann::json> ask_list(const ApiRequest& request, int& exit_code, std::string* text) const;
+  /// Says that what answered does not speak the API; the exit code.
+  int not_the_api() const;
 };
 
 /// Parses a command line; the exit code when the program ends at once.
@@ -51,6 +56,10 @@ std::optional<int> parse_command(CLI::App& app, int argc, char** argv);
 /// Matchers as amtool takes them: `severity=page`, `instance=~"db.*"`, and a first word without a sign is an alert's
 /// name. Errors: bad_data.
 Result<std::vector<Matcher>> read_matcher_words(const std::vector<std::string>& words);
+/// Texts of `NAME=VALUE`. False when one is none.
+bool read_pairs(const std::vector<std::string>& words, std::vector<Label>& pairs);
+/// An option of NAME=VALUE that may be given several times, and leaves the words behind it alone.
+void add_pairs_option(CLI::App& app, const char* name, std::vector<std::string>& pairs, const char* help);
 /// The matchers as `filter` parameters.
 void add_filters(const std::vector<Matcher>& matchers, ApiRequest& request);
 

@@ -20,8 +20,8 @@ struct Subcommand {
 constexpr Subcommand kSubcommands[] = {
     {"serve", pipit::run_serve, "run the server; what happens without a subcommand, with Prometheus's flags"},
     {"query", pipit::run_query, "ask a server a PromQL query: pipit query 'up'; a prompt without one"},
-    {"alert", pipit::run_alert, "list alerts, try whether a receiver can be told: pipit alert list"},
-    {"silence", pipit::run_silence, "add, list and expire silences: pipit silence add SiteDown --comment why"},
+    {"alert", pipit::run_alert, "list and add alerts, try whether a receiver can be told: pipit alert list"},
+    {"silence", pipit::run_silence, "add, list, change and expire silences: pipit silence add SiteDown --comment why"},
     {"check", pipit::run_check, "check files: pipit check config prometheus.yml"},
     {"tsdb", pipit::run_tsdb, "look into the data folder: pipit tsdb analyze"},
     {"test", pipit::run_test, "run test scripts: pipit test promql FILE..."},

@@ -2,14 +2,18 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <tuple>
 
 #include "config/suggestion.h"
 #include "model/duration.h"
 #include "tools/delivery_client.h"
 #include "tools/query_listing.h"
+#include "tools/query_output.h"
 #include "tools/subcommands.h"
 
 namespace pipit {
@@ -20,6 +24,7 @@ using nlohmann::json;
 constexpr const char* kUsage =
     "usage: pipit silence add MATCHER... --comment TEXT [--duration 1h | --start TIME --end TIME] [--author NAME]\n"
     "       pipit silence list [MATCHER...] [--expired] [--within DURATION]\n"
+    "       pipit silence update ID... [--duration 2h | --end TIME] [--start TIME] [--comment TEXT]\n"
     "       pipit silence expire ID...\n"
     "\n"
     "Silences alerts on a server that delivers them: a Pipit with --alertmanager.config.file, or an Alertmanager.\n"
@@ -31,6 +36,7 @@ constexpr const char* kUsage =
     "Examples:\n"
     "  pipit silence add SiteDown instance=shop:8000 --duration 2h --comment 'moving the database'\n"
     "  pipit silence list\n"
+    "  pipit silence update 3f1c9a52-6f0b-4d7e-9d0e-0f6a2a3c7b11 --end now+2h\n"
     "  pipit silence expire $(pipit silence list -q)\n";
 
 std::string user_name() {
@@ -69,6 +75,29 @@ std::string shown_matchers(const json& silence) {
   return "{" + text + "}";
 }
 
+/// Sets a silence and prints its id.
+int send(const DeliveryClient& client, const json& silence) {
+  int exit_code = kDone;
+  const auto answer = client.ask("POST", {.path = "/api/v2/silences"},
+                                 silence.dump(-1, ' ', false, json::error_handler_t::replace), exit_code);
+  if (!answer) return exit_code;
+  const std::string id = text_member(json::parse(*answer, nullptr, false), "silenceID");
+  if (id.empty()) return client.not_the_api();
+  std::puts(client.wants_json() ? answer->c_str() : printable(id).c_str());
+  return kDone;
+}
+
+bool is_id(const std::string& text) {
+  return text.size() == 36 && text.find_first_not_of("0123456789abcdefABCDEF-") == std::string::npos;
+}
+
+/// The ids on the command line. False, and said, when one is none.
+bool check_ids(const std::vector<std::string>& ids) {
+  const auto wrong = std::find_if_not(ids.begin(), ids.end(), is_id);
+  if (wrong != ids.end()) misused("\"" + *wrong + "\" is no silence's id");
+  return wrong == ids.end();
+}
+
 int add(int argc, char** argv) {
   DeliveryClient client;
   std::vector<std::string> words;
@@ -99,18 +128,7 @@ int add(int argc, char** argv) {
                         {"endsAt", format_rfc3339(*until)},
                         {"createdBy", author},
                         {"comment", comment}};
-  int exit_code = kDone;
-  const auto answer = client.ask("POST", {.path = "/api/v2/silences"},
-                                 silence.dump(-1, ' ', false, json::error_handler_t::replace), exit_code);
-  if (!answer) return exit_code;
-  const json told = json::parse(*answer, nullptr, false);
-  const std::string id = text_member(told, "silenceID");
-  if (id.empty()) {
-    std::fprintf(stderr, "error: the server answered, but not as Alertmanager's API does\n");
-    return kUnreachable;
-  }
-  std::puts(client.wants_json() ? answer->c_str() : id.c_str());
-  return kDone;
+  return send(client, silence);
 }
 
 /// Which silences are listed beside those that the matchers choose.
@@ -166,7 +184,7 @@ int list(int argc, char** argv) {
                             text_member(silence, "createdBy"), text_member(silence, "comment")});
   }
   if (quiet) {
-    for (const auto& row : listing.rows) std::puts(row[0].c_str());
+    for (const auto& row : listing.rows) std::puts(printable(row[0]).c_str());
   } else if (client.wants_json()) {
     std::puts(chosen.dump(-1, ' ', false, json::error_handler_t::replace).c_str());
   } else {
@@ -176,6 +194,76 @@ int list(int argc, char** argv) {
   return kDone;
 }
 
+/// What `update` changes; nothing: as it was.
+struct SilenceChange {
+  std::optional<TimestampMs> start, end;
+  std::optional<DurationMs> duration;
+  std::optional<std::string> comment;
+
+  /// False when the silence ends before it starts.
+  bool apply(json& silence) const {
+    if (start) silence["startsAt"] = format_rfc3339(*start);
+    if (comment) silence["comment"] = *comment;
+    const auto from = parse_api_time(text_member(silence, "startsAt"));
+    if (duration && from.ok()) silence["endsAt"] = format_rfc3339(*from + *duration);
+    if (end) silence["endsAt"] = format_rfc3339(*end);
+    const auto until = parse_api_time(text_member(silence, "endsAt"));
+    return from.ok() && until.ok() && *from < *until;
+  }
+};
+
+int update_one(const DeliveryClient& client, const std::string& id, const SilenceChange& change) {
+  int exit_code = kDone;
+  const auto answer = client.ask("GET", {.path = "/api/v2/silence/" + id}, "", exit_code);
+  if (!answer) return exit_code;
+  json silence = json::parse(*answer, nullptr, false);
+  if (text_member(silence, "id") != id) return client.not_the_api();
+  silence.erase("status");
+  silence.erase("updatedAt");
+  if (!change.apply(silence)) return misused("a silence must end after it starts");
+  return send(client, silence);
+}
+
+int update(int argc, char** argv) {
+  DeliveryClient client;
+  std::vector<std::string> ids;
+  std::string duration, start, end, comment;
+  CLI::App app(
+      "Changes silences; prints their ids. One whose beginning is changed while it is in force, or that is over, "
+      "becomes another one.",
+      "pipit silence update");
+  app.add_option("ID", ids, "The ids, as list shows them")->required();
+  auto* length = app.add_option("-d,--duration", duration, "How long in all, from its beginning");
+  app.add_option("--start", start, "From when: RFC 3339, now+1h");
+  app.add_option("--end", end, "Until when: RFC 3339, now+1h")->excludes(length);
+  auto* why = app.add_option("-c,--comment", comment, "Why");
+  client.add_options(app);
+  if (const auto code = parse_command(app, argc, argv)) return *code;
+  if (!check_ids(ids)) return kMisused;
+
+  SilenceChange change;
+  const TimestampMs now = now_ms();
+  for (const auto& [option, text, time] :
+       {std::tuple{"--start: ", &start, &change.start}, std::tuple{"--end: ", &end, &change.end}}) {
+    if (text->empty()) continue;
+    const auto read = parse_query_time(*text, now);
+    if (!read) return misused(option + read.error().message);
+    *time = *read;
+  }
+  if (!duration.empty()) {
+    const auto lasts = positive_duration("--duration", duration);
+    if (!lasts) return misused(lasts.error().message);
+    change.duration = *lasts;
+  }
+  if (why->count() > 0) change.comment = comment;
+  if (!change.start && !change.end && !change.duration && !change.comment) {
+    return misused("nothing is to be changed: --duration, --start, --end or --comment says what");
+  }
+  int worst = kDone;
+  for (const std::string& id : ids) worst = std::max(worst, update_one(client, id, change));
+  return worst;
+}
+
 int expire(int argc, char** argv) {
   DeliveryClient client;
   std::vector<std::string> ids;
@@ -183,15 +271,12 @@ int expire(int argc, char** argv) {
   app.add_option("ID", ids, "The ids, as list shows them")->required();
   client.add_options(app);
   if (const auto code = parse_command(app, argc, argv)) return *code;
-  for (const std::string& id : ids) {
-    if (id.size() != 36 || id.find_first_not_of("0123456789abcdefABCDEF-") != std::string::npos) {
-      return misused("\"" + id + "\" is no silence's id");
-    }
-  }
+  if (!check_ids(ids)) return kMisused;
   int worst = kDone;
   for (const std::string& id : ids) {
     int exit_code = kDone;
-    if (!client.ask("DELETE", {.path = "/api/v2/silence/" + id}, "", exit_code)) worst = std::max(worst, exit_code);
+    client.order("DELETE", {.path = "/api/v2/silence/" + id}, "", exit_code);
+    worst = std::max(worst, exit_code);
   }
   return worst;
 }
@@ -202,12 +287,13 @@ int run_silence(int argc, char** argv) {
   const std::string_view word = argc > 1 ? argv[1] : "";
   if (word == "add") return add(argc - 1, argv + 1);
   if (word == "list" || word == "query") return list(argc - 1, argv + 1);
+  if (word == "update") return update(argc - 1, argv + 1);
   if (word == "expire") return expire(argc - 1, argv + 1);
   if (word == "--help" || word == "-h") {
     std::fputs(kUsage, stdout);
     return kDone;
   }
-  static constexpr std::string_view kWords[] = {"add", "list", "expire"};
+  static constexpr std::string_view kWords[] = {"add", "list", "update", "expire"};
   if (!word.empty()) {
     std::fprintf(stderr, "pipit silence: unknown \"%s\"%s\n\n", std::string(word).c_str(),
                  suggestion(word, kWords).c_str());

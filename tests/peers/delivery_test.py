@@ -10,7 +10,7 @@ import time
 import unittest
 
 import harness
-from receivers import MailServer, Webhook
+from receivers import MailServer, Page, Webhook
 
 PROMETHEUS = """
 global: {scrape_interval: 1s, evaluation_interval: 1s, external_labels: {site: here}}
@@ -52,6 +52,12 @@ class DeliveryTest(unittest.TestCase):
         webhook = Webhook(status)
         self.addCleanup(webhook.close)
         return webhook
+
+    def page(self, body, content_type):
+        """The URL of a server that answers each request so."""
+        page = Page(body, content_type)
+        self.addCleanup(page.close)
+        return page.url
 
     def mail_server(self, **options):
         server = MailServer(self.folder, **options)
@@ -119,15 +125,19 @@ class DeliveryTest(unittest.TestCase):
         self.assertIn(silence, self.amtool(server, "silence", "query", "--expired"))
         self.amtool(server, "silence", "expire", "00000000-0000-4000-8000-000000000000", code=1)
 
+    def command(self, url):
+        """Runs a subcommand of pipit that asks a server."""
+        def run(*arguments, code=0, stream="stdout"):
+            result = subprocess.run([harness.PIPIT, *arguments, "--url", url], capture_output=True, text=True, timeout=30)
+            self.assertEqual(result.returncode, code, result.stdout + result.stderr)
+            return getattr(result, stream)
+
+        return run
+
     def test_pipits_own_commands_do_the_same(self):
         server = self.pipit(QUIET)
         self.post(server, {"labels": {"alertname": "SiteDown", "instance": "shop"}, "annotations": {"summary": "It is down"}})
-
-        def run(*arguments, code=0):
-            result = subprocess.run([harness.PIPIT, *arguments, "--url", server.url], capture_output=True, text=True, timeout=30)
-            self.assertEqual(result.returncode, code, result.stderr)
-            return result.stdout
-
+        run = self.command(server.url)
         harness.wait_until(lambda: "It is down" in run("alert", "list"), "it is listed")
         self.assertIn('{alertname="SiteDown"} to nobody', run("alert", "list", "--groups"))
         silence = run("silence", "add", "SiteDown", "--comment", "moving", "--author", "me").strip()
@@ -142,6 +152,57 @@ class DeliveryTest(unittest.TestCase):
         run("silence", "expire", "nonsense", code=2)
         run("silence", "add", "--comment", "nothing", code=2)
         run("silence", "add", "a=~(", "--comment", "bad", code=2)
+
+    def test_alerts_are_added_and_silences_changed_by_pipits_own_commands(self):
+        server = self.pipit(QUIET)
+        run = self.command(server.url)
+        run("alert", "add", "BackupFailed", "--annotation", "summary=No backup", "--annotation=why=full", "host=db",
+            "--start", "now-1h", "--end", "now+1h", "--generator-url", "http://db/")
+        alert = harness.wait_until(lambda: self.get(server, "alerts"), "it is there")[0]
+        self.assertEqual((alert["labels"], alert["annotations"], alert["generatorURL"]),
+                         ({"alertname": "BackupFailed", "host": "db"}, {"summary": "No backup", "why": "full"}, "http://db/"))
+        begins, ends = (datetime.datetime.fromisoformat(alert[m][:19]) for m in ("startsAt", "endsAt"))
+        self.assertEqual((ends - begins).total_seconds(), 7200)
+        for wrong in (["a=~b"], ["A", "--annotation", "x"], ["A", "--end", "soon"], []):
+            run("alert", "add", *wrong, code=2)
+
+        one, two = (run("silence", "add", name, "--comment", "moving").strip() for name in ("BackupFailed", "Other"))
+        self.assertEqual(run("silence", "update", one, two, "--duration", "3h", "--comment", "still moving").split(), [one, two])
+        for silence in self.get(server, "silences"):
+            begins, ends = (datetime.datetime.fromisoformat(silence[m][:19]) for m in ("startsAt", "endsAt"))
+            self.assertEqual((silence["comment"], (ends - begins).total_seconds()), ("still moving", 10800))
+        later = run("silence", "update", one, "--start", "now+1h").strip()
+        self.assertNotEqual(later, one)
+        self.assertEqual(self.get(server, f"silence/{one}")["status"]["state"], "expired")
+        self.assertEqual(self.get(server, f"silence/{later}")["status"]["state"], "pending")
+        run("silence", "expire", two, later, one)
+        self.assertEqual(run("silence", "list", "-q"), "")
+        for wrong in ([one], ["nonsense", "--comment", "x"], [one, "--end", "now+1h", "--duration", "1h"], [one, "--end", "now-9h"]):
+            run("silence", "update", *wrong, code=2)
+        unknown = "00000000-0000-4000-8000-000000000000"
+        self.assertIn("no such silence", run("silence", "update", unknown, "--comment", "x", code=1, stream="stderr"))
+
+    def test_a_server_that_is_none_is_told_from_one_and_writes_nothing_on_the_terminal(self):
+        for body, type_, code in ((b"<html>Hello</html>", "text/html", 3), (b"\x1b[31m", "text/plain", 3), (b"[1", "application/json", 3)):
+            run = self.command(self.page(body, type_))
+            unknown = "00000000-0000-4000-8000-000000000000"
+            for arguments in (["alert", "list"], ["alert", "add", "A"], ["silence", "list"], ["silence", "add", "A", "--comment", "x"],
+                              ["silence", "update", unknown, "--comment", "x"], ["silence", "expire", unknown]):
+                self.assertIn("not as Alertmanager's API does", run(*arguments, code=code, stream="stderr"), arguments)
+        text = "\x1b[31mred\x9b5m\x07"
+        silences = [{"id": text, "comment": text, "createdBy": text, "startsAt": text, "endsAt": text,
+                     "matchers": [{"name": text, "value": text}]}]
+        run = self.command(self.page(json.dumps(silences).encode(), "application/json"))
+        for arguments in (["silence", "list"], ["silence", "list", "-q"], ["alert", "list"], ["alert", "list", "--groups"]):
+            self.assertNotRegex(run(*arguments), "[\x00-\x09\x0b-\x1f\x7f-\x9f]", arguments)
+
+    def test_a_test_notification_takes_labels_before_the_receiver(self):
+        webhook = self.webhook()
+        path = self.folder.write("try.yml", f"route: {{receiver: me}}\nreceivers: [{{name: me, webhook_configs: [{{url: '{webhook.url}/'}}]}}]\n")
+        subprocess.run([harness.PIPIT, "alert", "try", "--label", "severity=page", "--label=a=b", "--annotation", "x=y", "me",
+                        f"--alertmanager.config.file={path}"], check=True, capture_output=True, timeout=30)
+        alert = webhook.taken()[0]["alerts"][0]
+        self.assertEqual((alert["labels"]["severity"], alert["labels"]["a"], alert["annotations"]["x"]), ("page", "b", "y"))
 
     def test_other_sites_pages_may_not_write(self):
         server = self.pipit(QUIET)
