@@ -172,6 +172,33 @@ TEST_F(DeliveryHandlersTest, ASilenceIsAddedChangedExpiredAndKept) {
   EXPECT_EQ(json::parse(get("/api/v2/silence/" + id).body), expired);
 }
 
+TEST_F(DeliveryHandlersTest, TimesAreTakenInTheFormsThatAlertmanagerTakes) {
+  start();
+  const std::pair<const char*, const char*> times[] = {{"2096-11-23T09:00:00+02:00", "2096-11-23T07:00:00.000Z"},
+                                                       {"2096-11-23T09:00:00.123456789Z", "2096-11-23T09:00:00.123Z"},
+                                                       {"2096-11-23T09:00:00.5", "2096-11-23T09:00:00.500Z"},
+                                                       {"2096-11-23T09:00:00", "2096-11-23T09:00:00.000Z"},
+                                                       {"2096-11-23 09:00:00", "2096-11-23T09:00:00.000Z"},
+                                                       {"2096-11-23T09:00Z", "2096-11-23T09:00:00.000Z"},
+                                                       {"2096-11-23T09:00", "2096-11-23T09:00:00.000Z"}};
+  for (const auto& [given, shown] : times) {
+    json silence = json::parse(kSilence);
+    silence["endsAt"] = given;
+    const TestResponse answer = post("/api/v2/silences", silence.dump());
+    ASSERT_EQ(answer.status, 200) << given << answer.body;
+    const std::string id = json::parse(answer.body)["silenceID"];
+    EXPECT_EQ(json::parse(get("/api/v2/silence/" + id).body)["endsAt"], shown) << given;
+  }
+  for (const char* wrong :
+       {"2096-11-23", "4000000000", "2096-11-23T09", "2096-11-23T09:0", "tomorrow", "2096-11-23T09:00x"}) {
+    json silence = json::parse(kSilence);
+    silence["endsAt"] = wrong;
+    EXPECT_EQ(post("/api/v2/silences", silence.dump()).status, 400) << wrong;
+  }
+  EXPECT_EQ(post("/api/v2/alerts", R"([{"labels":{"a":"b"},"startsAt":"","endsAt":""}])").status, 200);
+  EXPECT_EQ(post("/api/v2/alerts", "[]", "Content-Type: Application/JSON; charset=utf-8\r\n").status, 200);
+}
+
 TEST_F(DeliveryHandlersTest, SilencesAreFilteredByTheMatchersThatTheyHave) {
   start();
   json silence = json::parse(kSilence);
@@ -278,6 +305,7 @@ TEST_F(DeliveryHandlersTest, AllIsBelowThePrefix) {
   const TestResponse page = get("/pipit/delivery");
   EXPECT_EQ(page.status, 200);
   EXPECT_THAT(page.header("Content-Security-Policy"), HasSubstr("default-src 'none'"));
+  EXPECT_THAT(page.body, HasSubstr("<code>pipit alert list</code>")) << "for browsers without JavaScript";
   const json managers = json::parse(get("/pipit/api/v1/alertmanagers").body);
   EXPECT_EQ(managers["data"]["activeAlertmanagers"], json::parse(R"([{"url":"http://x:9090/api/v2/alerts"}])"));
 }

@@ -4,7 +4,9 @@ const UNITS = { s: 1, m: 60, h: 3600, d: 86400, w: 604800, y: 31536000 };
 const badge = (text, kind) => element("span", { className: "state " + kind }, text.toUpperCase());
 const form = byId("form");
 const fields = Object.fromEntries(["matchers", "duration", "author", "comment"].map((name) => [name, byId(name)]));
+const MOST_ROWS = 500; // of alerts, in all groups: more would only make the page slow
 let alerts = [];
+let serverIsAhead = 0; // milliseconds: a silence begins by the server's clock
 
 // Alertmanager's API answers without an envelope; its errors are a text, or an object with a message.
 async function ask(path, method = "GET", body = undefined) {
@@ -15,6 +17,9 @@ async function ask(path, method = "GET", body = undefined) {
   } catch {
     throw new Error("The server can't be reached.");
   }
+  const date = Date.parse(answer.headers.get("Date"));
+  const difference = date - Date.now();
+  serverIsAhead = Math.abs(difference) > 2000 ? difference : 0; // the header has whole seconds; no header: NaN
   const text = await answer.text();
   let value;
   try {
@@ -26,8 +31,10 @@ async function ask(path, method = "GET", body = undefined) {
   throw Object.assign(new Error((value && value.message) || value || String(answer.status)), { status: answer.status });
 }
 
+// On a phone each row is a card, and each cell has its head before it.
 function table(heads, rows) {
-  return element("div", { className: "panel scroll" }, element("table", {},
+  for (const row of rows) heads.forEach((head, i) => { row.cells[i].dataset.head = head; });
+  return element("div", { className: "panel scroll" }, element("table", { className: "cards" },
     element("thead", {}, element("tr", {}, ...heads.map((head) => element("th", { scope: "col" }, head)))),
     element("tbody", {}, ...rows)));
 }
@@ -41,8 +48,10 @@ function stateOf(alert) {
   return silencedBy.length ? "silenced" : inhibitedBy.length ? "inhibited" : mutedBy.length ? "muted" : "active";
 }
 
+const nameText = (name) => (/^[^\s=!~,{}"]+$/.test(name) ? name : JSON.stringify(name));
+
 function silenceThis(labels) {
-  fields.matchers.value = Object.entries(labels).map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(", ");
+  fields.matchers.value = Object.entries(labels).map(([name, value]) => `${nameText(name)}=${JSON.stringify(value)}`).join(", ");
   countMatched();
   form.scrollIntoView();
   fields.comment.focus();
@@ -56,6 +65,20 @@ function alertRow(alert) {
   return element("tr", {},
     cell(badge(stateOf(alert), stateOf(alert) === "active" ? "down" : "unknown")), cell(...labelList(alert.labels)), cell(...texts),
     element("td", { title: alert.startsAt }, ago(alert.startsAt)), cell(button));
+}
+
+function groupSections(groups) {
+  let left = MOST_ROWS;
+  const sections = [];
+  for (const group of groups) {
+    if (left <= 0) break;
+    sections.push(groupSection({ ...group, alerts: group.alerts.slice(0, left) }));
+    left -= group.alerts.length;
+  }
+  if (left < 0 || sections.length < groups.length) {
+    sections.push(element("p", { className: "quiet" }, `Only the first ${MOST_ROWS} are shown; pipit alert list has all.`));
+  }
+  return sections;
 }
 
 function groupSection(group) {
@@ -85,7 +108,7 @@ function parseMatchers(text) {
 }
 
 function matches(matcher, labels) {
-  const value = labels[matcher.name] || "";
+  const value = Object.hasOwn(labels, matcher.name) ? labels[matcher.name] : "";
   const same = matcher.isRegex ? new RegExp(`^(?:${matcher.value})$`, "s").test(value) : value === matcher.value;
   return same === matcher.isEqual;
 }
@@ -104,7 +127,7 @@ function countMatched() {
 }
 
 function matcherText({ name, value, isRegex, isEqual }) {
-  return element("span", { className: "label" }, name + (isEqual ? "=" : "!") + (isRegex ? "~" : isEqual ? "" : "=") + JSON.stringify(value));
+  return element("span", { className: "label" }, nameText(name) + (isEqual ? "=" : "!") + (isRegex ? "~" : isEqual ? "" : "=") + JSON.stringify(value));
 }
 
 function silenceRow(silence) {
@@ -131,7 +154,7 @@ async function act(work) {
 
 function silenceOfForm() {
   const length = [...fields.duration.value.matchAll(/(\d+)([ywdhms])/g)].reduce((sum, [, n, unit]) => sum + n * UNITS[unit], 0);
-  const now = Date.now();
+  const now = Date.now() + serverIsAhead;
   return {
     matchers: parseMatchers(fields.matchers.value), comment: fields.comment.value, createdBy: fields.author.value,
     startsAt: new Date(now).toISOString(), endsAt: new Date(now + length * 1000).toISOString(),
@@ -164,7 +187,7 @@ async function refresh() {
     const quiet = alerts.filter((alert) => stateOf(alert) !== "active").length;
     byId("summary").textContent = alerts.length
       ? `Told of: ${alerts.length - quiet}. Silenced, inhibited or muted: ${quiet}.` : "There are no alerts.";
-    byId("groups").replaceChildren(...groups.map(groupSection));
+    byId("groups").replaceChildren(...groupSections(groups));
     byId("silences").replaceChildren(...(silences.length
       ? [table(["State", "Matchers", "From", "Until", "Who", "Why", ""], silences.slice(0, 200).map(silenceRow))] : []));
     byId("integrations").replaceChildren(table(["Receiver", "Kind", "Last tried", "How it went"], integrations.map(integrationRow)));
