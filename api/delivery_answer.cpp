@@ -16,12 +16,30 @@ namespace pipit {
 namespace {
 
 constexpr int kMaxDepth = 16;
+constexpr std::string_view kJsonType = "application/json";
 constexpr TimestampMs kGoZeroTime = -62'135'596'800'000;
 
 bool is_json_type(std::string_view content_type) {
   content_type = content_type.substr(0, content_type.find(';'));
   while (content_type.ends_with(' ')) content_type.remove_suffix(1);
-  return content_type == "application/json";
+  return std::equal(
+      content_type.begin(), content_type.end(), kJsonType.begin(), kJsonType.end(),
+      [](char given, char wanted) { return (given >= 'A' && given <= 'Z' ? given + 32 : given) == wanted; });
+}
+
+/// A time as RFC 3339 has it, of one in one of the forms that Alertmanager's API takes beside: without a zone, which is
+/// UTC then, without seconds, with a blank in place of the T. `2026-11-23T09:00` is what scripts write without thought.
+std::string with_zone_and_seconds(std::string_view text) {
+  constexpr std::size_t kMinutes = sizeof("2006-01-02T15:04") - 1;
+  std::string time(text);
+  if (time.size() < kMinutes) return time;
+  const std::size_t zone = time.find_first_of("Zz+-", kMinutes);
+  if (zone == std::string::npos) {
+    if (time[10] == ' ') time[10] = 'T';
+    time += 'Z';
+  }
+  if (time[kMinutes] != ':') time.insert(kMinutes, ":00");
+  return time;
 }
 
 }  // namespace
@@ -87,8 +105,10 @@ JsonBody read_json_body(const HttpRequest& request, std::string_view what, std::
 }
 
 Result<TimestampMs> parse_json_time(std::string_view text) {
+  if (text.empty()) return TimestampMs{0};
+  const std::string full = with_zone_and_seconds(text);
   // Seconds since the epoch, which the API of Prometheus takes, are no time here.
-  const auto time = text.find('T') == std::string_view::npos ? Result<TimestampMs>(bad_data("")) : parse_api_time(text);
+  const auto time = full.find('T') == std::string::npos ? Result<TimestampMs>(bad_data("")) : parse_api_time(full);
   if (!time.ok()) {
     std::string message = "parsing time ";
     append_quoted(message, text.substr(0, 100));

@@ -33,7 +33,7 @@ struct JsonBody {
 };
 JsonBody read_json_body(const HttpRequest& request, std::string_view what, std::size_t limit);
 
-/// RFC 3339. Go's first moment counts as none: 0.
+/// RFC 3339, also without a zone (UTC) or without seconds. "" and Go's first moment count as none: 0.
 Result<TimestampMs> parse_json_time(std::string_view text);
 
 /// The matchers of the parameters `filter`. Errors: bad_data.
