@@ -270,6 +270,16 @@ NotificationPairs common(const std::vector<DeliveredAlertPtr>& alerts,
   return shared;
 }
 
+/// A regular expression that the name alone matches, as Go's QuoteMeta makes it: links ask for alerts by it.
+std::string as_regex(std::string_view name) {
+  std::string out;
+  for (const char c : name) {
+    if (std::string_view("\\.+*?()|[]{}^$").find(c) != std::string_view::npos) out += '\\';
+    out += c;
+  }
+  return out;
+}
+
 Status append_json(std::string& out, const TemplateValue& value, int depth);
 
 Status append_json_list(std::string& out, const TemplateValue::List& list, int depth) {
@@ -321,7 +331,7 @@ bool is_firing(const Notification& notification) {
 }
 
 NotificationData::NotificationData(const Notification& notification, std::string external_url)
-    : receiver_(notification.receiver),
+    : receiver_(as_regex(notification.receiver)),
       alerts_(notification.alerts),
       now_(notification.now),
       firing_(is_firing(notification)),

@@ -27,7 +27,7 @@ class NotificationData final : public TemplateObject {
   std::string json_fields() const;
 
  private:
-  std::string receiver_;
+  std::string receiver_;  ///< its name as a regular expression
   std::vector<DeliveredAlertPtr> alerts_;
   TimestampMs now_;
   bool firing_ = false;

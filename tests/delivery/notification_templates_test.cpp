@@ -177,6 +177,17 @@ TEST(NotificationTemplatesTest, TimesHaveTheMethodsOfGo) {
   }
 }
 
+// As Debian's Alertmanager 0.25 tells `a.b (c)`.
+TEST(NotificationTemplatesTest, TheReceiverIsARegularExpression) {
+  Notification notification = test_notification();
+  notification.receiver = "a.b (c)";
+  const auto templates = *NotificationTemplates::load({});
+  const TemplateValue data = NotificationTemplates::data(notification, "");
+  EXPECT_EQ(*templates->expand("{{ .Receiver }}", data, kTestNow), R"(a\.b \(c\))");
+  EXPECT_THAT(*templates->expand_html(R"t({{ template "email.default.html" . }})t", data, kTestNow),
+              HasSubstr("for a.b (c) by"));
+}
+
 TEST(NotificationTemplatesTest, ChangesLettersOfAllAlphabets) {
   EXPECT_EQ(expand(R"t({{ toUpper "störung é" }} {{ toLower "ÄÖŁ" }} {{ title "élan ÜBER x.ŷ" }})t"),
             "STÖRUNG É äöł Élan Über X.ŷ");
