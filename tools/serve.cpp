@@ -259,7 +259,7 @@ int serve(const ServeOptions& options, const ParsedFlags& flags, const Signals& 
   AlertSink* sink = &alerts;
   if (own->delivery) {
     own->fan_out->apply(config->alerting, config->external_labels);
-    configuration.attach(*own->delivery, *own->fan_out, options.alertmanager_config_file);
+    configuration.attach(*own->delivery, *own->fan_out, options.alertmanager_config_file, metrics);
     sink = own->fan_out.get();
   }
   const std::string own_url = rule_options.external_url;

@@ -13,6 +13,21 @@ Result<DeliveryConfig> load_logged_delivery_config(const std::string& path) {
   return config;
 }
 
+ServedConfiguration::DeliveryMetrics::DeliveryMetrics(MetricsRegistry& metrics)
+    : successful(metrics.gauge("alertmanager_config_last_reload_successful",
+                               "Whether the last attempt to load the configuration succeeded.")),
+      success_time(metrics.gauge("alertmanager_config_last_reload_success_timestamp_seconds",
+                                 "When the configuration was last loaded.")),
+      hash(metrics.gauge("alertmanager_config_hash",
+                         "A hash of the configuration, without secrets: the same where it is the same.")) {}
+
+void ServedConfiguration::DeliveryMetrics::adopt(const std::string& redacted_text) {
+  successful.set(1);
+  success_time.set(static_cast<double>(now_ms()) / 1000);
+  // 48 bits are a whole number in a double. This hash is the same on each machine.
+  hash.set(static_cast<double>(Labels({{"config", redacted_text}}).hash() >> 16));
+}
+
 ServedConfiguration::ServedConfiguration(std::string path, MetricsRegistry& metrics)
     : path_(std::move(path)),
       successful_(metrics.gauge("pipit_config_last_reload_successful",
@@ -68,11 +83,12 @@ void ServedConfiguration::attach(RuleManager& rules, AlertSender& alerts) {
   alerts_ = &alerts;
 }
 
-void ServedConfiguration::attach(Delivery& delivery, AlertFanOut& fan_out, std::string path) {
+void ServedConfiguration::attach(Delivery& delivery, AlertFanOut& fan_out, std::string path, MetricsRegistry& metrics) {
   const std::lock_guard lock(reload_mutex_);
   delivery_ = &delivery;
   fan_out_ = &fan_out;
   delivery_path_ = std::move(path);
+  delivery_metrics_.emplace(metrics).adopt(delivery.config_text());
 }
 
 Status ServedConfiguration::reload() {
@@ -80,6 +96,7 @@ Status ServedConfiguration::reload() {
   if (scraping_ == nullptr) return Error{ErrorKind::unavailable, "not started yet"};
   const auto refuse = [this](const Error& error) -> Status {
     successful_.set(0);
+    if (delivery_metrics_) delivery_metrics_->successful.set(0);
     {
       const std::lock_guard lock(mutex_);
       state_.success = false;
@@ -130,6 +147,7 @@ void ServedConfiguration::apply(const Config& config, std::vector<RuleGroupConfi
     const Status applied = delivery_->apply(std::move(*delivery));
     if (!applied.ok()) log_error("Delivery is not as configured", {{"err", applied.error()}});
     fan_out_->apply(config.alerting, config.external_labels);
+    if (applied.ok()) delivery_metrics_->adopt(delivery_->config_text());
   }
   if (rules_ != nullptr) {
     alerts_->apply(config.alerting, config.external_labels);

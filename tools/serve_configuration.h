@@ -38,8 +38,8 @@ class ServedConfiguration {
   void attach(RemoteWriteSender& remote_write, MergedSource& source);
   /// The same for rules and alerts.
   void attach(RuleManager& rules, AlertSender& alerts);
-  /// The same for delivery, with its file.
-  void attach(Delivery& delivery, AlertFanOut& fan_out, std::string path);
+  /// The same for delivery, with its file, which `delivery` runs with.
+  void attach(Delivery& delivery, AlertFanOut& fan_out, std::string path, MetricsRegistry& metrics);
   /// Reads the files again. A configuration with a mistake is logged and refused, and the old one stays.
   Status reload();
 
@@ -49,6 +49,16 @@ class ServedConfiguration {
 
  private:
   void apply(const Config& config, std::vector<RuleGroupConfig> groups, std::optional<DeliveryConfig> delivery);
+
+  /// What Alertmanager tells of its own configuration, for whoever watches it with Alertmanager's rules.
+  struct DeliveryMetrics {
+    explicit DeliveryMetrics(MetricsRegistry& metrics);
+    void adopt(const std::string& redacted_text);
+
+    Gauge& successful;
+    Gauge& success_time;
+    Gauge& hash;
+  };
 
   const std::string path_;
   Gauge& successful_;
@@ -65,6 +75,7 @@ class ServedConfiguration {
   Delivery* delivery_ = nullptr;
   AlertFanOut* fan_out_ = nullptr;
   std::string delivery_path_;
+  std::optional<DeliveryMetrics> delivery_metrics_;
   std::string redacted_text_;
   Labels external_labels_;
   ReloadState state_;

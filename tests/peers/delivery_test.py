@@ -213,6 +213,26 @@ class DeliveryTest(unittest.TestCase):
                                          headers={"Content-Type": "application/json", **header})
                 self.assertEqual(answer.status, 403, (path, header))
 
+    def config_metrics(self, server):
+        text = harness.request(server.url + "/metrics").body.decode()
+        lines = (line.split(" ") for line in text.splitlines() if line.startswith("alertmanager_config_"))
+        return {name: float(value) for name, value in lines}
+
+    def test_alertmanagers_metrics_tell_of_reloads(self):
+        server = self.pipit(QUIET)
+        first = self.config_metrics(server)
+        self.assertEqual(first["alertmanager_config_last_reload_successful"], 1)
+        self.folder.write("alertmanager.yml", "route: {}")
+        harness.request(server.url + "/-/reload", method="POST")
+        self.assertEqual(self.config_metrics(server), {**first, "alertmanager_config_last_reload_successful": 0})
+        self.folder.write("alertmanager.yml", QUIET.replace("other", "third"))
+        harness.request(server.url + "/-/reload", method="POST")
+        second = self.config_metrics(server)
+        self.assertEqual(second["alertmanager_config_last_reload_successful"], 1)
+        self.assertNotEqual(second["alertmanager_config_hash"], first["alertmanager_config_hash"])
+        self.assertGreater(second["alertmanager_config_last_reload_success_timestamp_seconds"],
+                           first["alertmanager_config_last_reload_success_timestamp_seconds"])
+
     def test_a_reload_takes_a_right_file_and_refuses_a_wrong_one(self):
         server = self.pipit(QUIET)
         self.assertEqual(self.get(server, "receivers"), [{"name": "nobody"}, {"name": "other"}])
