@@ -40,7 +40,7 @@ void append_sample(std::string& out, TimestampMs time, double value) {
     out.append(bytes, sizeof bytes);
   }
   if (time != 0) {
-    out += 0x10;
+    out += '\x10';
     put_varint(out, wire_time);
   }
 }

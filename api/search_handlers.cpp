@@ -48,7 +48,7 @@ Error wrong(std::string_view what, std::string_view value, std::string_view rule
 Result<bool> boolean(const FormFields& form, std::string_view name, bool fallback) {
   const std::string_view text = form.get(name);
   if (text.empty()) return fallback;
-  const auto value = parse_boolean(text);
+  auto value = parse_boolean(text);
   if (!value.ok()) return wrong("invalid " + std::string(name), text, "must be boolean");
   return value;
 }

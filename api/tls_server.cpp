@@ -141,7 +141,7 @@ Status use_certificate(SSL_CTX* context, const TlsServerConfig& config) {
   if (SSL_CTX_use_certificate(context, own.get()) != 1) return tls_error("the certificate is not usable");
   while (X509Ptr next{PEM_read_bio_X509(certificates.get(), nullptr, no_passphrase, nullptr)}) {
     if (SSL_CTX_add0_chain_cert(context, next.get()) != 1) return tls_error("the certificate's chain is not usable");
-    next.release();
+    [[maybe_unused]] X509* const taken = next.release();
   }
   ERR_clear_error();  // the chain's end is one
   const KeyPtr key(PEM_read_bio_PrivateKey(open_text(config.key).get(), nullptr, no_passphrase, nullptr));
@@ -237,7 +237,7 @@ SslPtr TlsServerContext::accept(int socket) const {
   SslPtr ssl(SSL_new(context_.get()));
   BIO* bio = ssl && socket_method() != nullptr ? BIO_new(socket_method()) : nullptr;
   if (bio == nullptr) return nullptr;
-  BIO_set_data(bio, reinterpret_cast<void*>(static_cast<std::intptr_t>(socket)));
+  BIO_set_data(bio, reinterpret_cast<void*>(static_cast<std::intptr_t>(socket)));  // NOLINT(performance-no-int-to-ptr)
   BIO_set_init(bio, 1);
   SSL_set_bio(ssl.get(), bio, bio);
   SSL_set_accept_state(ssl.get());

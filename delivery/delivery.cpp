@@ -97,7 +97,7 @@ class DeliveryThread {
   Dispatcher& dispatcher() { return dispatcher_; }
 
  private:
-  void write(std::shared_ptr<const RecordWriter::Changes> changes, std::function<void(Status)> done) {
+  void write(const std::shared_ptr<const RecordWriter::Changes>& changes, std::function<void(Status)> done) {
     auto shared = std::make_shared<std::function<void(Status)>>(std::move(done));
     const bool runs = write_calls_.run([this, changes, shared]() -> BlockingCalls::Answer {
       auto status = std::make_shared<Status>(records_.write_records(*changes));
@@ -163,6 +163,7 @@ class Delivery::Running {
       thread->start();
     }
     std::vector<std::string> receivers;
+    receivers.reserve(config.receivers.size());
     for (const ReceiverConfig& receiver : config.receivers) receivers.push_back(receiver.name);
     std::string text = config.redacted_text;
     thread->apply(std::move(config), std::move(*templates));

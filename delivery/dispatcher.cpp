@@ -16,7 +16,7 @@ constexpr std::int64_t kMaintenance = 15'000;
 /// After news.
 constexpr std::int64_t kSoonMaintenance = 2'000;
 /// How often what nobody needs any more goes from the disk.
-constexpr std::int64_t kGarbage = 15 * 60'000;
+constexpr std::int64_t kGarbage = std::int64_t{15} * 60'000;
 
 }  // namespace
 

@@ -12,7 +12,7 @@ namespace {
 constexpr DurationMs kFirstBackoff = 500;
 constexpr DurationMs kLastBackoff = 60'000;
 /// What another side may ask for at most.
-constexpr DurationMs kLongestWait = 10 * 60'000;
+constexpr DurationMs kLongestWait = DurationMs{10} * 60'000;
 
 }  // namespace
 

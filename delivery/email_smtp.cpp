@@ -402,7 +402,7 @@ class Smtp final : public SmtpDelivery, public std::enable_shared_from_this<Smtp
     const auto keep = shared_from_this();
     if (!reason.empty()) note("* " + reason);
     end();
-    done({kind, without_secrets(limit_characters(reason, 1024)), without_secrets(std::move(conversation_)),
+    done({kind, without_secrets(limit_characters(reason, 1024)), without_secrets(std::exchange(conversation_, {})),
           std::nullopt});
   }
 

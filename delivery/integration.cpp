@@ -24,6 +24,7 @@ struct Maker {
 std::vector<std::unique_ptr<Integration>> make_integrations(const ReceiverConfig& receiver,
                                                             const IntegrationContext& context) {
   std::vector<std::unique_ptr<Integration>> integrations;
+  integrations.reserve(receiver.integrations.size());
   for (const IntegrationConfig& config : receiver.integrations) {
     integrations.push_back(std::visit(Maker{context}, config));
   }

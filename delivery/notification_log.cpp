@@ -115,6 +115,7 @@ void NotificationLog::collect_garbage(TimestampMs now, const std::function<bool(
 /// Forgets the oldest tenth.
 void NotificationLog::make_room() {
   std::vector<TimestampMs> times;
+  times.reserve(entries_.size());
   for (const auto& [key, entry] : entries_) times.push_back(entry.at);
   const auto tenth = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 10);
   std::nth_element(times.begin(), tenth, times.end());

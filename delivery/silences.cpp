@@ -208,6 +208,7 @@ Result<Silences::Change> Silences::prepare_expire(const std::string& id, Timesta
 
 std::vector<RecordStore::Change> Silences::records(const Change& change) {
   std::vector<RecordStore::Change> records;
+  records.reserve(change.silences.size());
   for (const Silence& silence : change.silences) {
     records.push_back({std::string(kPrefix) + silence.id, encode_silence(silence)});
   }
@@ -266,6 +267,7 @@ std::vector<std::string> Silences::muting(const Labels& labels, Matches& matches
 
 std::vector<Silence> Silences::all() const {
   std::vector<Silence> silences;
+  silences.reserve(by_id_.size());
   for (const auto& [id, held] : by_id_) silences.push_back(held->silence);
   return silences;
 }

@@ -33,7 +33,7 @@ class SymbolTable {
   std::string_view text(SymbolId id) const { return texts_[id]; }
   std::size_t size() const { return texts_.size(); }
   /// Roughly what the table holds in RAM, for a query's memory budget.
-  std::size_t bytes() const { return bytes_ + texts_.capacity() * sizeof(texts_[0]) + ids_.bytes(); }
+  std::size_t bytes() const { return bytes_ + texts_.capacity() * sizeof(std::string_view) + ids_.bytes(); }
 
  private:
   std::string_view store(std::string_view text) {

@@ -203,7 +203,7 @@ TimeZone::Local TimeZone::at(TimestampMs time) const {
   }
   if (!rule_->begin) return rule_->standard;
   using namespace std::chrono;
-  constexpr std::int64_t kLastDay = 365 * 400;  // from the epoch on; years beyond it are none of an alert
+  constexpr std::int64_t kLastDay = std::int64_t{365} * 400;  // from the epoch on; years beyond it are none of an alert
   const std::int64_t day = std::clamp<std::int64_t>(seconds / 86400, -kLastDay, kLastDay);
   const int year = static_cast<int>(year_month_day(sys_days(days(day))).year());
   const std::int64_t begin = moment_of(*rule_->begin, year, rule_->standard.offset_seconds);

@@ -13,7 +13,7 @@ constexpr std::string_view kAlertState = "alertstate";
 constexpr const char* kAlerts = "ALERTS";
 constexpr const char* kAlertsForState = "ALERTS_FOR_STATE";
 /// Resolved alerts are kept and told of for so long.
-constexpr DurationMs kResolvedRetention = 15 * 60'000;
+constexpr DurationMs kResolvedRetention = DurationMs{15} * 60'000;
 
 }  // namespace
 

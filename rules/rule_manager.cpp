@@ -26,7 +26,6 @@ std::string without_slash(std::string url) {
 RuleManager::RuleManager(const Engine& engine, const Queryable& source, Appender& appender, MetricsRegistry& metrics,
                          AlertSink* sink, RuleManagerOptions options)
     : engine_(engine),
-      metrics_(metrics),
       options_(std::move(options)),
       max_threads_(std::clamp(options_.max_concurrent_evals, 1u, std::max(1u, std::thread::hardware_concurrency()))),
       helpers_(max_threads_ - 1),
@@ -218,6 +217,7 @@ void RuleManager::stop() {
 std::vector<std::shared_ptr<RuleGroup>> RuleManager::groups() const {
   const std::lock_guard lock(mutex_);
   std::vector<std::shared_ptr<RuleGroup>> groups;
+  groups.reserve(groups_.size());
   for (const ScheduledPtr& each : groups_) groups.push_back(each->group);
   return groups;
 }

@@ -69,7 +69,6 @@ class RuleManager {
   bool start_thread();
 
   const Engine& engine_;
-  MetricsRegistry& metrics_;
   const RuleManagerOptions options_;
   const unsigned max_threads_;
   ThreadBudget helpers_;

@@ -1,7 +1,8 @@
 #include "storage/exemplar_store.h"
 
 #include <algorithm>
-#include <cstring>
+#include <bit>
+#include <cstdint>
 #include <tuple>
 #include <utility>
 
@@ -11,7 +12,7 @@
 namespace pipit {
 namespace {
 
-bool same_bits(double a, double b) { return std::memcmp(&a, &b, sizeof a) == 0; }
+bool same_bits(double a, double b) { return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b); }
 
 std::size_t count_characters(std::string_view text) {
   return static_cast<std::size_t>(

@@ -2,7 +2,6 @@
 
 // One file includes the formatter's code, so no shared library is loaded for a log line.
 #define FMT_HEADER_ONLY
-#define SPDLOG_FMT_EXTERNAL
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 

@@ -46,10 +46,8 @@ std::string escape_html(std::string_view text, bool unquoted, bool keep_entities
     const bool needs_quotes = c == '`' || c == '=' || is_space(c) || c == '\v';
     if (c == '\0') {
       out += "\xef\xbf\xbd";
-    } else if (c == '&' && keep_entities && is_entity(text.substr(i))) {
-      out += c;
     } else if (c == '&') {
-      out += "&amp;";
+      out += keep_entities && is_entity(text.substr(i)) ? "&" : "&amp;";
     } else if (c == '<') {
       out += "&lt;";
     } else if (c == '>') {

@@ -202,7 +202,8 @@ class Duration final : public TemplateObject {
 
   /// As Go adds it up, to the last digit.
   double in_units_of(DurationMs unit) const {
-    return static_cast<double>(duration_ / unit) + static_cast<double>(duration_ % unit) / static_cast<double>(unit);
+    const DurationMs whole = duration_ / unit;
+    return static_cast<double>(whole) + static_cast<double>(duration_ % unit) / static_cast<double>(unit);
   }
 
   Result<std::optional<TemplateValue>> rounded(std::string_view name, std::span<const TemplateValue> arguments) const {

@@ -94,9 +94,10 @@ ValueAxis make_value_axis(double low, double high, int ticks) {
   }
   const double first = std::floor(low / step + 1e-9);
   const double last = std::ceil(high / step - 1e-9);
-  for (double i = first; i <= last; ++i) {
-    axis.ticks.push_back(i * step);
-    axis.labels.push_back(format_si(i * step, step));
+  for (int i = 0; first + i <= last; ++i) {
+    const double tick = (first + i) * step;
+    axis.ticks.push_back(tick);
+    axis.labels.push_back(format_si(tick, step));
   }
   axis.low = std::min(low, axis.ticks.front());
   axis.high = std::max(high, axis.ticks.back());

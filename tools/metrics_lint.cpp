@@ -179,6 +179,7 @@ class FamilyReader {
     const bool is_part = labels.size() != all;
     if (is_new || part_label.empty()) {
       std::vector<std::string> names;
+      names.reserve(labels.size());
       for (Label& label : labels) names.push_back(std::move(label.name));
       family.metrics.push_back(std::move(names));
       family.repeated += is_new ? 0 : 1;

@@ -158,6 +158,7 @@ std::optional<Mismatch> check_order(const ScriptEvaluation& e, const QueryResult
     if (!series.has_histograms) wanted.push_back(series.labels);
   }
   std::vector<Labels> got;
+  got.reserve(answer.series.size());
   for (const auto& series : answer.series) got.push_back(labels_of(series, *answer.symbols));
   if (answer.type == ResultType::matrix) {
     if (e.ordered) return Mismatch{"an ordered vector", "a matrix"};

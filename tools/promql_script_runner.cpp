@@ -221,12 +221,12 @@ class Runner {
     if (!range.ok()) {
       outcome.mismatch = Mismatch{"an answer", "an error: " + range.error().message};
     } else {
-      outcome.mismatch = check_value(e, middle_of(std::move(*range), answer.type, e.start));
+      outcome.mismatch = check_value(e, middle_of(*range, answer.type, e.start));
     }
     if (outcome.mismatch) outcome.variant += outcome.variant.empty() ? "as a range query" : ", as a range query";
   }
 
-  static QueryResult middle_of(QueryResult range, ResultType type, TimestampMs time) {
+  static QueryResult middle_of(const QueryResult& range, ResultType type, TimestampMs time) {
     QueryResult middle;
     middle.type = type;
     middle.symbols = range.symbols;

@@ -189,7 +189,7 @@ PromptCommand run_prompt_command(std::string_view line, PromptSettings& settings
   return {Kind::wrong, "there is no " + printable(line.substr(0, space)) + "; \\help lists what there is"};
 }
 
-int run_query_prompt(QueryOptions options, const std::function<void(const QueryOptions&)>& ask) {
+int run_query_prompt(const QueryOptions& options, const std::function<void(const QueryOptions&)>& ask) {
   using Kind = PromptCommand::Kind;
   QuerySuggestions names(options);
   suggestions = &names;

@@ -29,6 +29,6 @@ PromptCommand run_prompt_command(std::string_view line, PromptSettings& settings
 
 /// Reads expressions from the terminal until its end, with history and completion, and calls `ask` for each.
 /// Returns the exit code.
-int run_query_prompt(QueryOptions options, const std::function<void(const QueryOptions&)>& ask);
+int run_query_prompt(const QueryOptions& options, const std::function<void(const QueryOptions&)>& ask);
 
 }  // namespace pipit

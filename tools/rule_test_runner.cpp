@@ -43,6 +43,8 @@ std::string comparison(const std::vector<T>& expected, const std::vector<T>& got
   if (!diff) return "\n        exp:" + list_text(expected) + ",\n        got:" + list_text(got);
   std::vector<std::string> missing;
   std::vector<std::string> excess;
+  missing.reserve(expected.size());
+  excess.reserve(got.size());
   for (const T& each : expected) missing.push_back(to_text(each));
   for (const T& each : got) excess.push_back(to_text(each));
   std::sort(missing.begin(), missing.end());
