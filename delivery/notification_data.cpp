@@ -263,8 +263,9 @@ NotificationPairs common(const std::vector<DeliveredAlertPtr>& alerts,
   for (std::size_t i = 1; i < alerts.size() && !shared.empty(); ++i) {
     const NotificationPairs other = pairs(*alerts[i]);
     std::erase_if(shared, [&other](const Label& pair) {
-      return std::none_of(other.begin(), other.end(),
-                          [&pair](const Label& its) { return its.name == pair.name && its.value == pair.value; });
+      const auto its =
+          std::find_if(other.begin(), other.end(), [&](const Label& each) { return each.name == pair.name; });
+      return pair.value != (its == other.end() ? "" : its->value);  // none is an empty one, as for Alertmanager
     });
   }
   return shared;

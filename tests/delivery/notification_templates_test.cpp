@@ -188,6 +188,15 @@ TEST(NotificationTemplatesTest, TheReceiverIsARegularExpression) {
               HasSubstr("for a.b (c) by"));
 }
 
+TEST(NotificationTemplatesTest, AnEmptyAnnotationIsCommonWithNone) {
+  Notification notification = test_notification();
+  notification.alerts = {test_alert({{"instance", "a"}}, {{"empty", ""}, {"own", "x"}}, kTestNow),
+                         test_alert({{"instance", "b"}}, {}, kTestNow)};
+  const TemplateValue data = NotificationTemplates::data(notification, "");
+  const auto templates = *NotificationTemplates::load({});
+  EXPECT_EQ(*templates->expand("{{ .CommonAnnotations | toJson }}", data, kTestNow), R"({"empty":""})");
+}
+
 TEST(NotificationTemplatesTest, ChangesLettersOfAllAlphabets) {
   EXPECT_EQ(expand(R"t({{ toUpper "störung é" }} {{ toLower "ÄÖŁ" }} {{ title "élan ÜBER x.ŷ" }})t"),
             "STÖRUNG É äöł Élan Über X.ŷ");
