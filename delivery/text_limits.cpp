@@ -27,6 +27,32 @@ std::string_view tag_name(std::string_view tag) {
   return tag.substr(0, tag.find_first_of(" \t\n>/"));
 }
 
+/// The first `characters` of the text, which has more, and what ends it.
+std::string cut_html(std::string_view text, std::size_t characters) {
+  std::string out = limit_characters(text, characters);
+  out.resize(out.size() - std::min(out.size(), kMore.size()));
+  const std::size_t opened = out.rfind('<');
+  if (opened != std::string::npos && out.find('>', opened) == std::string::npos) out.resize(opened);
+  const std::size_t entity = out.rfind('&');
+  if (entity != std::string::npos && out.size() - entity < 10 && out.find(';', entity) == std::string::npos) {
+    out.resize(entity);
+  }
+  std::vector<std::string> open;
+  for (std::size_t begin = out.find('<'); begin != std::string::npos; begin = out.find('<', begin + 1)) {
+    const std::size_t end = out.find('>', begin);
+    if (end == std::string::npos) break;
+    const std::string_view tag = std::string_view(out).substr(begin, end - begin + 1);
+    if (!tag.starts_with("</")) {
+      open.emplace_back(tag_name(tag));
+    } else if (!open.empty() && open.back() == tag_name(tag)) {
+      open.pop_back();
+    }
+  }
+  out += kMore;
+  for (auto tag = open.rbegin(); tag != open.rend(); ++tag) out += "</" + *tag + ">";
+  return out;
+}
+
 }  // namespace
 
 std::size_t utf8_length(std::string_view text) {
@@ -58,30 +84,12 @@ std::string limit_characters(std::string_view text, std::size_t most) {
 
 std::string limit_html_characters(std::string_view text, std::size_t most) {
   if (count_characters(text) <= most) return limit_characters(text, most);
-  // Room for the tags that are to be closed; there are few of them, one in the other.
-  constexpr std::size_t kRoom = 128;
-  std::string out = limit_characters(text, most > 2 * kRoom ? most - kRoom : most);
-  out.resize(out.size() - std::min(out.size(), kMore.size()));
-  const std::size_t opened = out.rfind('<');
-  if (opened != std::string::npos && out.find('>', opened) == std::string::npos) out.resize(opened);
-  const std::size_t entity = out.rfind('&');
-  if (entity != std::string::npos && out.size() - entity < 10 && out.find(';', entity) == std::string::npos) {
-    out.resize(entity);
+  // Room for the tags that are to be closed; mostly there are few of them, one in the other.
+  for (std::size_t room = 128; room < most; room *= 2) {
+    std::string out = cut_html(text, most - room);
+    if (count_characters(out) <= most) return out;
   }
-  std::vector<std::string> open;
-  for (std::size_t begin = out.find('<'); begin != std::string::npos; begin = out.find('<', begin + 1)) {
-    const std::size_t end = out.find('>', begin);
-    if (end == std::string::npos) break;
-    const std::string_view tag = std::string_view(out).substr(begin, end - begin + 1);
-    if (!tag.starts_with("</")) {
-      open.emplace_back(tag_name(tag));
-    } else if (!open.empty() && open.back() == tag_name(tag)) {
-      open.pop_back();
-    }
-  }
-  out += kMore;
-  for (auto tag = open.rbegin(); tag != open.rend(); ++tag) out += "</" + *tag + ">";
-  return out;
+  return cut_html(text, most > 0 ? 1 : 0);
 }
 
 }  // namespace pipit

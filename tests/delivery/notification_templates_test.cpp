@@ -213,6 +213,10 @@ TEST(TextLimitsTest, CutCharactersAndNotBytes) {
   EXPECT_LE(count_characters(cut), 1000u);
   EXPECT_TRUE(cut.ends_with("\u2026</b>")) << cut.substr(cut.size() - 20);
   EXPECT_EQ(cut.find("&am\u2026"), std::string::npos);
+  std::string deep;
+  for (int i = 0; i < 200; ++i) deep += "<code>x";
+  for (int i = 0; i < 200; ++i) deep += "</code>";
+  EXPECT_LE(count_characters(limit_html_characters(deep, 1000)), 1000u);
 }
 
 }  // namespace
