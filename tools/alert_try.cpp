@@ -13,6 +13,7 @@
 #include "scrape/blocking_calls.h"
 #include "scrape/http_client.h"
 #include "tools/delivery_client.h"
+#include "tools/query_output.h"
 #include "tools/sample_notification.h"
 
 namespace pipit {
@@ -33,7 +34,7 @@ struct Options {
 void print_conversation(const std::string& conversation) {
   for (std::size_t begin = 0; begin < conversation.size();) {
     const std::size_t end = std::min(conversation.find('\n', begin), conversation.size());
-    std::printf("    %s\n", conversation.substr(begin, end - begin).c_str());
+    std::printf("    %s\n", printable(conversation.substr(begin, end - begin)).c_str());
     begin = end + 1;
   }
 }
@@ -62,7 +63,7 @@ int tell(const ReceiverConfig& receiver, const Notification& notification, const
                       : outcome->kind == Kind::refused ? "refused, and so not tried again before the group's next time"
                                                        : "failed, and so tried again";
     std::printf("%s: %s (%.2f s)%s%s\n", kind.c_str(), how, seconds, outcome->reason.empty() ? "" : ": ",
-                outcome->reason.c_str());
+                printable(outcome->reason).c_str());
     if (!delivered || options.verbose) print_conversation(outcome->conversation);
     failures += delivered ? 0 : 1;
   }

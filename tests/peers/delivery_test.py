@@ -204,6 +204,15 @@ class DeliveryTest(unittest.TestCase):
         alert = webhook.taken()[0]["alerts"][0]
         self.assertEqual((alert["labels"]["severity"], alert["labels"]["a"], alert["annotations"]["x"]), ("page", "b", "y"))
 
+    def test_what_a_receiver_says_writes_nothing_on_the_terminal(self):
+        url = self.page("\x1b[31mno such channel\x9b5m\x07".encode(), "text/plain")
+        path = self.folder.write("try.yml", f"route: {{receiver: me}}\nreceivers: [{{name: me, slack_configs: [{{api_url: '{url}/'}}]}}]\n")
+        result = subprocess.run([harness.PIPIT, "alert", "try", "me", f"--alertmanager.config.file={path}"], capture_output=True,
+                                text=True, timeout=30)
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertIn("no such channel", result.stdout)
+        self.assertNotRegex(result.stdout, "[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+
     def test_other_sites_pages_may_not_write(self):
         server = self.pipit(QUIET)
         for method, path, body in (("POST", "alerts", b"[]"), ("POST", "silences", b"{}"),
