@@ -133,7 +133,8 @@ void HttpIntegration::redact_credentials() {
     if (text.ok()) *lines = *text;
   });
   if (http_.basic_auth) {
-    if (auto password = Secret(http_.basic_auth->password).read(); password.ok()) redaction_.add(**password);
+    Secret secret(http_.basic_auth->password);
+    if (const auto password = secret.read(); password.ok()) redaction_.add(**password);
   }
   std::string_view rest = *lines;
   while (!rest.empty()) {
