@@ -115,6 +115,8 @@ class Smtp final : public SmtpDelivery, public std::enable_shared_from_this<Smtp
       if (!self->done_) return;
       self->stream_->open(route, self->tls_, self->deadline_.expiry(), [self](const Status& status) {
         if (!status.ok()) return self->finish(Kind::failed, status.error().message);
+        self->doing_ = "waiting for the greeting";
+        self->note("* connected");
         self->read([self](const Reply& reply) {
           if (self->expect(reply, 220, "the greeting")) self->hello();
         });

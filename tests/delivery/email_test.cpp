@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "delivery/email_message.h"
+#include "delivery/email_smtp.h"
 #include "tests/api/certificates.h"
 #include "tests/delivery/integration_fixture.h"
 #include "tests/scrape/page_server.h"
@@ -369,6 +370,28 @@ TEST_F(EmailTest, CanBeCancelledAtAnyTime) {
     io_.restart();
     io_.run_for(std::chrono::milliseconds(5));
   }
+}
+
+TEST_F(EmailTest, SaysWhatASilentServerWasWaitedFor) {
+  const PageServer silent(PageServer::RawScript([](int fd) {
+    char byte = 0;
+    (void)::recv(fd, &byte, 1, 0);
+  }));
+  const std::string address = silent.address();
+  SmtpMail mail;
+  mail.host = address.substr(0, address.rfind(':'));
+  mail.port = static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1)));
+  DeliveryOutcome outcome;
+  bool done = false;
+  const auto delivery = send_mail(io_, client_, std::move(mail), 300, [&](DeliveryOutcome how) {
+    outcome = std::move(how);
+    done = true;
+  });
+  while (!done && io_.run_one_for(std::chrono::seconds(20)) > 0) {
+  }
+  EXPECT_EQ(outcome.kind, Kind::failed);
+  EXPECT_EQ(outcome.reason, "it took too long; last was: waiting for the greeting");
+  EXPECT_THAT(outcome.conversation, HasSubstr("* connected\n"));
 }
 
 TEST_F(EmailTest, RefusesAddressesThatAreNone) {
