@@ -203,8 +203,9 @@ class Loader {
   }
 
   static void read_group_by(const YamlNode& node, RouteConfig& route) {
-    if (!node.has("group_by")) return;
-    route.group_by = texts_of(node, "group_by");
+    auto names = texts_of(node, "group_by");
+    if (names.empty()) return;  // an empty list says nothing: in Alertmanager the parent's is in force then
+    route.group_by = std::move(names);
     std::sort(route.group_by.begin(), route.group_by.end());
     // Like Alertmanager: a list below a route with `...` takes its place, whatever it says.
     route.group_by_all = !route.group_by.empty() && route.group_by.front() == "...";

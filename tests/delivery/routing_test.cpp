@@ -117,7 +117,7 @@ TEST(RouteTest, TakesTheWaysThatAlertmanagerTakes) {
        {"A-production {}/{owner=\"team-A\"}/{env=\"production\"}:{bar=\"b\\\"c\"}",
         "A-data {}/{owner=\"team-A\"}/{env=~\"produ.*\",job=\"dataloader\"}:{bar=\"b\\\"c\"}"}},
       {{{"owner", "team-A"}, {"job", "slow"}}, {"A {}/{owner=\"team-A\"}/{job=\"slow\"}:{}"}},
-      {{{"owner", "team-B"}, {"alertname", "x"}}, {"default {}/{owner=~\"^(?:team-(B|C))$\"}:{}"}},
+      {{{"owner", "team-B"}, {"alertname", "x"}}, {"default {}/{owner=~\"^(?:team-(B|C))$\"}:{alertname=\"x\"}"}},
       {{{"owner", "team-BC"}, {"alertname", "x"}}, {"default {}:{alertname=\"x\"}"}},
   };
   for (const Case& each : cases) {
