@@ -2,12 +2,14 @@
 import concurrent.futures
 import datetime
 import json
+import random
 import time
 import unittest
 
 import harness
 from receivers import Webhook
 
+JSON = {"Content-Type": "application/json"}
 ALWAYS = "[{times: [{start_time: '00:00', end_time: '24:00'}]}]"
 NEVER = "[{years: ['1990:1991']}]"
 
@@ -133,23 +135,81 @@ def comparable(request):
 
 def play(url, webhook, steps):
     """Does the steps; gives the notifications, in order of each group."""
-    headers, since = {"Content-Type": "application/json"}, {}
+    since = {}
     for step in steps:
         now = datetime.datetime.now(datetime.timezone.utc)
         if isinstance(step, (int, float)):
             time.sleep(step)
             continue
         if isinstance(step, str):
-            answer = harness.request(url + "/api/v2/silences", headers=headers,
+            answer = harness.request(url + "/api/v2/silences", headers=JSON,
                                      body=json.dumps(silence_of(step.removeprefix("silence:"), now)).encode())
         else:
-            answer = harness.request(url + "/api/v2/alerts", headers=headers,
+            answer = harness.request(url + "/api/v2/alerts", headers=JSON,
                                      body=json.dumps([alert_of(text, now, since) for text in step]).encode())
         assert answer.status == 200, answer.body
     groups = {}
     for request in list(webhook.requests):
         groups.setdefault((request["path"], request["body"]["groupKey"]), []).append(comparable(request))
     return groups
+
+
+NAMES, VALUES = ("a", "b", "c", "d"), ("x", "y", "z", "xx", "")
+
+
+def random_matcher(dice):
+    operator = dice.choice(("=", "!=", "=~", "!~"))
+    value = dice.choice(("x|y", ".*", "x.*", "", "[xz]+", "y?") if "~" in operator else VALUES)
+    return f'{dice.choice(NAMES)}{operator}"{value}"'
+
+
+def random_routes(dice):
+    """A configuration as JSON, which is YAML: a tree of routes of every kind, and rules of inhibition."""
+    def route(depth):
+        it = {"receiver": f"r{dice.randrange(6)}", "routes": [route(depth + 1) for _ in range(dice.randrange(4))] if depth < 3 else []}
+        for key, odds, make in (("matchers", .8, lambda: [random_matcher(dice) for _ in range(dice.randint(1, 2))]),
+                                ("match", .2, lambda: {dice.choice(NAMES): dice.choice(VALUES)}),
+                                ("match_re", .2, lambda: {dice.choice(NAMES): "x|y"}), ("continue", .4, lambda: True),
+                                ("group_by", .4, lambda: dice.choice((["a"], ["a", "b"], ["..."], [], ["nope"])))):
+            if dice.random() < odds:
+                it[key] = make()
+        if dice.random() < .3:
+            del it["receiver"]
+        return it
+
+    inhibitions = [{"source_matchers": [random_matcher(dice)], "target_matchers": [random_matcher(dice)], "equal": dice.sample(NAMES, 2)}
+                   for _ in range(3)]
+    return json.dumps({"route": {"receiver": "r0", "group_by": ["c"], "group_wait": "1h", "routes": [route(1) for _ in range(5)]},
+                       "receivers": [{"name": f"r{i}"} for i in range(6)], "inhibit_rules": inhibitions})
+
+
+def random_alerts(dice):
+    return [{"labels": {"alertname": f"A{i}", **{name: value for name in NAMES if (value := dice.choice(VALUES))}}} for i in range(200)]
+
+
+def random_silences(dice):
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return [silence_of(" ".join(dice.choice(NAMES) + dice.choice(("=", "!=", "=~")) + dice.choice(("x", "y", "x|z", "xx")) for _ in range(2)), now)
+            for _ in range(4)]
+
+
+def outcome_of(url, alerts, silences):
+    """Each alert's receivers, state and what silences it; each group's labels, receiver and alerts."""
+    ids = []
+    for silence in silences:
+        ids.append(json.loads(harness.request(url + "/api/v2/silences", body=json.dumps(silence).encode(), headers=JSON).body)["silenceID"])
+    assert harness.request(url + "/api/v2/alerts", body=json.dumps(alerts).encode(), headers=JSON).status == 200
+
+    def get(path):
+        return json.loads(harness.request(url + "/api/v2/" + path).body)
+
+    harness.wait_until(lambda: sum(len(g["alerts"]) for g in get("alerts/groups")) >= len(alerts) == len(get("alerts")), "all are in groups")
+    found = {alert["fingerprint"]: (alert["labels"], [receiver["name"] for receiver in alert["receivers"]], alert["status"]["state"],
+                                    sorted(ids.index(each) for each in alert["status"]["silencedBy"]), bool(alert["status"]["inhibitedBy"]))
+             for alert in get("alerts")}
+    groups = sorted((json.dumps(group["labels"], sort_keys=True), group["receiver"]["name"],
+                     sorted(alert["fingerprint"] for alert in group["alerts"])) for group in get("alerts/groups"))
+    return found, groups
 
 
 class DeliveryCompareTest(unittest.TestCase):
@@ -197,6 +257,16 @@ class DeliveryCompareTest(unittest.TestCase):
                     self.assertTrue(theirs.result(), "nobody was told of anything")
                     self.assertEqual(ours.result(), theirs.result())
 
+    def test_random_routes_inhibitions_and_silences_say_the_same(self):
+        for seed in range(1, 6):
+            dice = random.Random(seed)
+            config, alerts, silences = random_routes(dice), random_alerts(dice), random_silences(dice)
+            servers = [self.start(program, f"{program}-{seed}", config)[0] for program in ("alertmanager", "pipit")]
+            said = [outcome_of(url, alerts, silences) for url in servers]
+            with self.subTest(seed):
+                self.assertEqual(len(said[0][0]), len(alerts))
+                self.assertEqual(said[1], said[0])
+
     def test_the_api_answers_the_same(self):
         """What is right, what is wrong, and with which status; the bodies too, where Go's JSON has not worded them."""
         config = "route: {receiver: a, group_by: [alertname], group_wait: 1h}\nreceivers: [{name: a}, {name: b}]\n"
@@ -231,7 +301,7 @@ class DeliveryCompareTest(unittest.TestCase):
             answers = []
             for url in servers:
                 data = json.dumps(body).encode() if body is not None else (b"" if method == "POST" else None)
-                reply = harness.request(f"{url}/api/v2/{path}", method=method, body=data, headers={"Content-Type": "application/json"})
+                reply = harness.request(f"{url}/api/v2/{path}", method=method, body=data, headers=JSON)
                 answers.append((reply.status, without_times(reply.body)))
             if path == "alerts" and method == "POST":
                 time.sleep(0.3)
